@@ -1,0 +1,60 @@
+// What the api takes out of the container.
+import {
+  Access,
+  Authenticator,
+  Clock,
+  CommandStore,
+  DeadLetters,
+  Endpoint,
+  EventStore,
+  Ids,
+  Logger,
+  LogSignal,
+  Metrics,
+  platformEndpoints,
+  Projection,
+  ProjectionStore,
+  type Port,
+} from '@groundwork/application';
+import type { App } from '@groundwork/configuration';
+import type { ApiPorts } from './http/create-api.ts';
+
+/** What the start looks for before any port is opened. */
+export const API_ROOTS: readonly Port<unknown>[] = [
+  Access,
+  Authenticator,
+  Clock,
+  CommandStore,
+  DeadLetters,
+  EventStore,
+  Ids,
+  Logger,
+  LogSignal,
+  Metrics,
+  ProjectionStore,
+];
+
+/** The endpoints of all contexts and of the platform itself, and what serving them needs. */
+export function apiPorts(app: App): ApiPorts {
+  const [signal, projectionStore] = [app.get(LogSignal), app.get(ProjectionStore)];
+  const platform = platformEndpoints({
+    events: app.get(EventStore),
+    commands: app.get(CommandStore),
+    signal,
+    projectionStore,
+    deadLetters: app.get(DeadLetters),
+    projections: app.getAll(Projection),
+    access: app.get(Access),
+    clock: app.get(Clock),
+  });
+  return {
+    endpoints: [...app.getAll(Endpoint), ...platform],
+    authenticator: app.get(Authenticator),
+    access: app.get(Access),
+    logger: app.get(Logger),
+    metrics: app.get(Metrics),
+    ids: app.get(Ids),
+    signal,
+    projections: projectionStore,
+  };
+}

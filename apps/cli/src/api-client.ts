@@ -1,0 +1,68 @@
+// Talks to a running api.
+import { ProblemAnswer, Unreachable } from './errors.ts';
+
+export interface ApiClient {
+  get<T>(path: string): Promise<T>;
+  /** Sends `body` as it is; a command without one sends nothing. */
+  post<T>(path: string, body?: string): Promise<T>;
+}
+
+export interface ApiAddress {
+  readonly url: string;
+  readonly token: string;
+}
+
+const ANSWER_WAIT_MAX_MS = 30_000;
+
+/** Throws Unreachable when nothing answers, ProblemAnswer when the answer is a problem. */
+export function apiClient({ url, token }: ApiAddress): ApiClient {
+  const send = async <T>(method: string, path: string, body?: string): Promise<T> => {
+    const answer = await reach(url, path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw problemOf(answer, text);
+    return (text === '' ? {} : JSON.parse(text)) as T;
+  };
+  return { get: (path) => send('GET', path), post: (path, body) => send('POST', path, body) };
+}
+
+/** Fetches from `base`; throws Unreachable when no answer comes. */
+export async function reach(base: string, path: string, options: RequestInit = {}): Promise<Response> {
+  try {
+    return await fetch(new URL(path, base), { ...options, signal: AbortSignal.timeout(ANSWER_WAIT_MAX_MS) });
+  } catch (error) {
+    throw new Unreachable(base, undefined, error);
+  }
+}
+
+interface Problem {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly next?: string;
+}
+
+function problemOf(answer: Response, text: string): ProblemAnswer {
+  const problem = parsed(text);
+  return new ProblemAnswer(
+    answer.status,
+    problem.code ?? 'cli.refused',
+    problem.detail ?? problem.title ?? answer.statusText,
+    problem.next ?? 'Correct the request and send it again.',
+    { ...problem },
+  );
+}
+
+function parsed(text: string): Problem {
+  try {
+    return JSON.parse(text) as Problem;
+  } catch {
+    return {};
+  }
+}

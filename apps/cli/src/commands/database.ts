@@ -1,0 +1,154 @@
+// gw db: the schema of the database, for those who run it.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  DEFAULT_LOGINS,
+  generateMigration,
+  migrate,
+  migrationStatus,
+  prepareEmbeddedDatabase,
+  revertMigration,
+  runningEmbeddedPostgres,
+  setupSql,
+  startEmbeddedPostgres,
+} from '@groundwork/configuration';
+import { InvalidArgumentError, type Command } from 'commander';
+import { CommandFailed, ProblemFound } from '../errors.ts';
+import { table, type Output } from '../output.ts';
+import { productEntities, productMigrations, productSettings, type ProductSettings } from '../product.ts';
+import { outputOf, withJson, type JsonOption } from './options.ts';
+
+export function addDatabaseCommands(gw: Command): void {
+  const database = gw.command('db').description('look after the schema of the database');
+  withJson(database.command('migrate'))
+    .description('run the migrations that are pending')
+    .action((options: JsonOption) => onDatabase(options, runMigrations));
+  withJson(database.command('status'))
+    .description('tell which migrations have run; exit status 3 when some have not')
+    .action((options: JsonOption) => onDatabase(options, showStatus));
+  withJson(database.command('revert'))
+    .description('take back the newest migration')
+    .action((options: JsonOption) => onDatabase(options, revertNewest));
+  addGenerateCommand(database);
+  addSetupCommand(database);
+}
+
+function addGenerateCommand(database: Command): void {
+  withJson(database.command('generate'))
+    .description('write the migration from the database as it is to what the entities say')
+    .argument('<name>', 'what it changes, such as add-nickname', migrationName)
+    .option('--dir <folder>', 'where to write it: the adapters/ of the context', '.')
+    .action((name: string, options: GenerateOptions) =>
+      onDatabase(options, (url, settings, output) => writeMigration(name, options.dir, { url, settings, output })),
+    );
+}
+
+function addSetupCommand(database: Command): void {
+  withJson(database.command('setup'))
+    .description('print what an administrator runs once: roles, and a login each for migrations, api and worker')
+    .requiredOption('--sql', 'print it as SQL')
+    .option('--migration-login <name>', `default: the one in GW_MIGRATION_DATABASE_URL, or ${DEFAULT_LOGINS.migration}`)
+    .option('--api-login <name>', `default: --login, or ${DEFAULT_LOGINS.api}`)
+    .option('--worker-login <name>', `default: --login, or ${DEFAULT_LOGINS.worker}`)
+    .option('--login <name>', 'one login for api and worker (default: the one in DATABASE_URL)')
+    .option('--database <name>', 'the database (default: the one in DATABASE_URL)')
+    .action((options: SetupOptions) => {
+      const sql = setupSqlFor(options, productSettings().persistence).trim();
+      outputOf(options).result({ sql }, sql);
+    });
+}
+
+function setupSqlFor(options: SetupOptions, { databaseUrl, migrationDatabaseUrl }: ProductSettings['persistence']) {
+  const [programs, migrations] = [databaseUrl, migrationDatabaseUrl].map((url) => (url ? new URL(url) : undefined));
+  const shared = options.login ?? loginIn(programs);
+  return setupSql(options.database || decodeURIComponent(programs?.pathname.slice(1) ?? '') || 'groundwork', {
+    migration: options.migrationLogin ?? loginIn(migrations) ?? DEFAULT_LOGINS.migration,
+    api: options.apiLogin ?? shared ?? DEFAULT_LOGINS.api,
+    worker: options.workerLogin ?? shared ?? DEFAULT_LOGINS.worker,
+  });
+}
+
+const loginIn = (url: URL | undefined): string | undefined => decodeURIComponent(url?.username ?? '') || undefined;
+
+interface SetupOptions extends JsonOption {
+  readonly migrationLogin?: string;
+  readonly apiLogin?: string;
+  readonly workerLogin?: string;
+  readonly login?: string;
+  readonly database?: string;
+}
+
+interface GenerateOptions extends JsonOption {
+  readonly dir: string;
+}
+
+type Work = (url: string, settings: ProductSettings, output: Output) => Promise<void>;
+
+/** The given database, as the login of the migrations; without one the embedded, started when it does not run. */
+async function onDatabase(options: JsonOption, work: Work): Promise<void> {
+  const output = outputOf(options);
+  const settings = productSettings();
+  const given = settings.persistence.migrationDatabaseUrl ?? settings.persistence.databaseUrl;
+  if (given !== undefined) return work(given, settings, output);
+  const { dataDir } = settings.security;
+  const running = await runningEmbeddedPostgres(dataDir);
+  if (running !== undefined) return work((await prepareEmbeddedDatabase(running)).migration, settings, output);
+  const server = await startEmbeddedPostgres({ dataDir, durable: true, log: (line) => output.note(line) });
+  try {
+    await work((await prepareEmbeddedDatabase(server.url)).migration, settings, output);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function runMigrations(url: string, settings: ProductSettings, output: Output): Promise<void> {
+  const report = await migrate(url, await productMigrations(settings));
+  const names = report.executed.map((name) => `ran ${name}`).join('\n');
+  output.result(report, names === '' ? 'The database is up to date.' : names);
+}
+
+async function showStatus(url: string, settings: ProductSettings, output: Output): Promise<void> {
+  const status = await migrationStatus(url, await productMigrations(settings));
+  const rows = [
+    ...status.executed.map((migration) => ({ migration, state: 'executed' })),
+    ...status.pending.map((migration) => ({ migration, state: 'pending' })),
+  ];
+  output.result(status, table(rows, { migration: (row) => row.migration, state: (row) => row.state }));
+  if (status.pending.length === 0) return;
+  throw migrationsPending(status.pending);
+}
+
+async function revertNewest(url: string, settings: ProductSettings, output: Output): Promise<void> {
+  const reverted = await revertMigration(url, await productMigrations(settings));
+  output.result({ reverted: reverted ?? null }, reverted ? `took back ${reverted}` : 'There is nothing to take back.');
+}
+
+function migrationName(name: string): string {
+  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) return name;
+  throw new InvalidArgumentError('Use small letters, digits and hyphens.');
+}
+
+async function writeMigration(
+  name: string,
+  folder: string,
+  { url, settings, output }: { url: string; settings: ProductSettings; output: Output },
+): Promise<void> {
+  const { pending } = await migrationStatus(url, await productMigrations(settings));
+  if (pending.length > 0) throw migrationsPending(pending);
+  const generated = await generateMigration(url, await productEntities(settings), { name, at: new Date() });
+  if (generated === undefined) return output.result({ file: null }, 'Entities and database agree: nothing to write.');
+  const file = join(folder, generated.fileName);
+  await writeFile(file, generated.text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    throw new CommandFailed(
+      'cli.unwritable-file',
+      `${file} cannot be written (${error.code}).`,
+      'Name a folder with --dir.',
+    );
+  });
+  const { className, up, down } = generated;
+  const next = "Look through it, add policies, grants and special indexes, and bind the class in the context's module.";
+  output.result({ file, className, up, down }, `wrote ${file}\n${next}`);
+}
+
+const migrationsPending = (pending: readonly string[]): ProblemFound =>
+  new ProblemFound('cli.migrations-pending', `${pending.length} migrations have not run.`, 'gw db migrate runs them.');

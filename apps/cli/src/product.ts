@@ -1,0 +1,16 @@
+// What the commands know of the product: its settings, its tables and its migrations.
+import { contextModules, entitiesOf, migrationsOf, readSettings } from '@groundwork/configuration';
+import { contexts } from './contexts.ts';
+
+export type ProductSettings = ReturnType<typeof productSettings>;
+
+/** Throws Misconfigured `settings.invalid` with everything that is wrong. */
+export const productSettings = (env: NodeJS.ProcessEnv = process.env) => readSettings(env, contexts);
+
+/** The migrations of the contexts; the platform's own come by themselves. */
+export const productMigrations = (settings: ProductSettings): ReturnType<typeof migrationsOf> =>
+  migrationsOf(contextModules(contexts, settings));
+
+/** The tables of the contexts as their entities say. */
+export const productEntities = (settings: ProductSettings): ReturnType<typeof entitiesOf> =>
+  entitiesOf(contextModules(contexts, settings));

@@ -1,0 +1,27 @@
+// All commands of `gw`.
+import { Command } from 'commander';
+import { addCommandCommands } from './commands/commands.ts';
+import { addDatabaseCommands } from './commands/database.ts';
+import { addDeadLetterCommands } from './commands/dead-letters.ts';
+import { addHealthCommand } from './commands/health.ts';
+import { addPostCommand } from './commands/post.ts';
+import { addProjectionCommands } from './commands/projections.ts';
+import { addStartCommand } from './commands/start.ts';
+import { addTokenCommand } from './commands/token.ts';
+
+export function program(): Command {
+  const gw = new Command('gw')
+    .description('Runs and looks after Groundwork.')
+    .addHelpText('after', '\nExit status: 0 ok, 1 failed, 2 usage, 3 a check found a problem, 4 unreachable.')
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)');
+  addStartCommand(gw);
+  addTokenCommand(gw);
+  addPostCommand(gw);
+  addHealthCommand(gw);
+  addProjectionCommands(gw);
+  addDeadLetterCommands(gw);
+  addCommandCommands(gw);
+  addDatabaseCommands(gw);
+  return gw;
+}

@@ -1,0 +1,124 @@
+import {
+  Clock,
+  CommandHandler,
+  type CommandContext,
+  CommandStore,
+  EventStore,
+  EventTypeDefinition,
+  ExactJson,
+  Ids,
+  Projection,
+  ProjectionStore,
+  RoleDefinition,
+} from '@groundwork/application';
+import {
+  compose,
+  contextModules,
+  ManagementServer,
+  platformModules,
+  readSettings,
+  type App,
+} from '@groundwork/configuration';
+import { parseTenantId, streamId } from '@groundwork/domain';
+import { eventually } from '@groundwork/testing';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { ContainerModule } from 'inversify';
+import { z } from 'zod';
+import { contexts } from './contexts.ts';
+import { workerModule } from './worker.module.ts';
+import { Worker } from './worker.ts';
+
+const tenant = parseTenantId('demo');
+const settings = readSettings({ GW_STORE: 'memory', LOG_LEVEL: 'error', MANAGEMENT_PORT: '0' }, contexts);
+
+/** A context of two lines: a command that lights a kiln, and a list of lit kilns. */
+const kilnModule = new ContainerModule(({ bind }) => {
+  bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue({ type: 'KilnLit', schemaVersion: 1 });
+  bind<RoleDefinition>(RoleDefinition).toConstantValue({ role: 'potter', permissions: ['kilns:light'] });
+  bind(CommandHandler).toResolvedValue(
+    (events: EventStore) => ({
+      type: 'kilns.light-kiln',
+      permission: 'kilns:light',
+      schema: z.object({ kiln: z.string() }),
+      handle: async ({ kiln }: { kiln: string }, { commandId: id, correlationId, now }: CommandContext) => {
+        const metadata = { actor: 'potter', correlationId, causationId: id };
+        const event = { id, type: 'KilnLit', source: 'api', occurredAt: now, data: { kiln }, metadata } as const;
+        const stream = streamId('kiln', kiln);
+        const { position } = await events.append({ tenant, stream, expected: 'any', events: [event] });
+        return { position: String(position) };
+      },
+    }),
+    [EventStore],
+  );
+  bind<Projection>(Projection).toConstantValue({
+    name: 'kilns.lit-kilns',
+    schemaVersion: 1,
+    table: { schema: 'kilns', name: 'lit_kiln', columns: { kiln: 'text' }, key: 'kiln' },
+    eventTypes: ['KilnLit'],
+    keyOf: (event) => event.stream.id,
+    apply: (_row, event) => ({ kiln: event.stream.id }),
+  });
+});
+
+const open: App[] = [];
+afterEach(async () => {
+  for (const app of open.splice(0)) await app[Symbol.asyncDispose]();
+});
+
+async function composedWith(...modules: ContainerModule[]): Promise<App> {
+  const app = await compose({
+    program: 'worker',
+    modules: [...platformModules(settings, 'worker'), ...modules, workerModule(settings.worker)],
+    roots: [Worker, ManagementServer],
+  });
+  open.push(app);
+  return app;
+}
+
+async function acceptCommand(app: App): Promise<{ status: () => Promise<string | undefined> }> {
+  const store = app.get(CommandStore);
+  const { command } = await store.accept({
+    id: app.get(Ids).next(),
+    tenant,
+    type: 'kilns.light-kiln',
+    payload: new ExactJson('{"kiln":"north"}'),
+    orderKeys: ['kiln/north'],
+    idempotencyKey: undefined,
+    fingerprint: 'f',
+    actor: { subject: 'potter', permissions: ['kilns:light'] },
+    correlationId: 'c-1',
+  });
+  return { status: async () => (await store.get(tenant, command.id))?.status };
+}
+
+describe('The worker', () => {
+  it('S0-01 is put together from its contexts on memory, with everything that any of them asks for', async () => {
+    const app = await composedWith(...contextModules(contexts, settings));
+    expect(app.get(Worker)).toBeInstanceOf(Worker);
+    expect(app.getAll(Clock)).toHaveLength(1);
+  });
+
+  it('runs commands and projections, is ready meanwhile, and stops with its slices free', async () => {
+    const app = await composedWith(kilnModule);
+    const [worker, management, store] = [app.get(Worker), app.get(ManagementServer), app.get(ProjectionStore)];
+    const readyz = `http://127.0.0.1:${await management.listen()}/readyz`;
+    expect((await fetch(readyz)).status).toBe(503);
+    worker.start();
+    management.enter('running');
+    expect(await (await fetch(`${readyz}?verbose`)).text()).toContain('[+] worker-loops ok');
+
+    const { status } = await acceptCommand(app);
+    await eventually(async () => (await status()) === 'processed');
+    const reached = await eventually(async () => {
+      const [progress] = await store.progress('kilns.lit-kilns');
+      return progress?.slices.every(({ position }) => position === 1n) ? progress : undefined;
+    });
+    expect(reached.slices.some(({ owner }) => owner !== undefined)).toBe(true);
+
+    management.enter('stopping');
+    expect((await fetch(readyz)).status).toBe(503);
+    await worker.stop();
+    const [stopped] = await store.progress('kilns.lit-kilns');
+    expect(stopped!.slices.map(({ owner }) => owner)).toEqual(stopped!.slices.map(() => undefined));
+  });
+});

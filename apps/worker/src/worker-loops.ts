@@ -1,0 +1,64 @@
+// The loops of a worker: one for stored commands, and one for each projection.
+import {
+  CommandConsumer,
+  ProjectionRunner,
+  type CommandConsumerPorts,
+  type Ids,
+  type Projection,
+  type ProjectionRunnerPorts,
+} from '@groundwork/application';
+import { ownerName, type WorkerSettings } from '@groundwork/configuration';
+import { COMMANDS } from './log-watch.ts';
+import type { WorkerLoop } from './worker-loop.ts';
+
+export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'clock' | 'logger' | 'metrics'> {
+  readonly ids: Ids;
+  readonly commandQueue: CommandConsumerPorts['queue'];
+  readonly commandStore: CommandConsumerPorts['store'];
+  readonly projections: readonly Projection[];
+  readonly projectionStore: ProjectionRunnerPorts['store'];
+  readonly log: ProjectionRunnerPorts['log'];
+  readonly signal: ProjectionRunnerPorts['signal'];
+}
+
+/** All loops work under one owner name. */
+export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): readonly WorkerLoop[] {
+  const owner = ownerName(ports.ids);
+  const projectionPorts: ProjectionRunnerPorts = {
+    ...ports,
+    store: ports.projectionStore,
+    logger: ports.logger.child({ context: 'projections' }),
+  };
+  return [
+    named(COMMANDS, commandConsumer(ports, owner, settings)),
+    ...ports.projections.map((projection) => {
+      const { slices, batchSizeMax, leaseMs, pollIntervalMs } = settings;
+      const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs };
+      return named(projection.name, new ProjectionRunner(projection, projectionPorts, limits));
+    }),
+  ];
+}
+
+function commandConsumer(ports: WorkerPorts, owner: string, settings: WorkerSettings): CommandConsumer {
+  const consumerPorts: CommandConsumerPorts = {
+    ...ports,
+    queue: ports.commandQueue,
+    store: ports.commandStore,
+    logger: ports.logger.child({ context: 'commands' }),
+  };
+  return new CommandConsumer(consumerPorts, {
+    owner,
+    concurrencyMax: settings.commandsMax,
+    leaseMs: settings.commandLeaseMs,
+    attemptsMax: settings.commandAttemptsMax,
+    pollIntervalMs: settings.pollIntervalMs,
+  });
+}
+
+const named = (name: string, loop: Omit<WorkerLoop, 'name'>): WorkerLoop => ({
+  name,
+  get lastBeatAt() {
+    return loop.lastBeatAt;
+  },
+  run: (stop) => loop.run(stop),
+});

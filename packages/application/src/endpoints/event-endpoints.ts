@@ -1,0 +1,197 @@
+// The log as its tenant sees it: page by page, stream by stream, and live.
+import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
+import { z } from 'zod';
+import { InvalidInput, NotFound } from '../errors.ts';
+import type { EventSource, RecordedEvent } from '../events/event.ts';
+import { ExactJson } from '../exact-json.ts';
+import type { Actor } from '../ports/access.ts';
+import type { LogSignal } from '../ports/event-log.ts';
+import type { EventQuery, EventStore } from '../ports/event-store.ts';
+import { CoalescedRead } from '../queries/coalesced-read.ts';
+import { endpoint, type Endpoint, type StreamedEvent } from './endpoint.ts';
+import { page, pageLimit, pageOf, positionText, streamNamed } from './page.ts';
+import { READ, READ_PAYLOADS } from './platform-roles.ts';
+
+const LIVE_PAGE_SIZE = 100;
+const LIVE_POLL_INTERVAL_MS = 1_000;
+const HEAD_INTERVAL_MS = 25;
+
+const sources: readonly [EventSource, ...EventSource[]] = ['salesforce', 'backfill', 'api', 'system'];
+
+const eventBody = z.object({
+  position: z.string(),
+  id: z.string(),
+  stream: z.string().describe('type/id'),
+  streamVersion: z.number().int(),
+  type: z.string(),
+  schemaVersion: z.number().int(),
+  source: z.enum(sources),
+  occurredAt: z.iso.datetime(),
+  recordedAt: z.iso.datetime(),
+  metadata: z.record(z.string(), z.string()),
+  validation: z.unknown().describe('Which rules looked at the fact, and what they found.'),
+  data: z.unknown().optional().describe('Exactly as it was stored; shown to holders of platform:read-payloads.'),
+});
+
+const filters = {
+  type: z.string().min(1).max(200).optional(),
+  source: z.enum(sources).optional(),
+  stream: z.string().max(300).optional().describe('type/id'),
+  correlationId: z.string().min(1).max(200).optional(),
+};
+
+export function eventEndpoints(events: EventStore, signal: LogSignal): readonly Endpoint[] {
+  // All who follow the log live look at its head together, however fast it grows.
+  const head = new CoalescedRead(async () => (await signal.head()).position, HEAD_INTERVAL_MS);
+  return [
+    listEvents(events),
+    streamEvents({ events, signal, head }),
+    readStream(events, '/v1/streams/:type/:id', z.object({ type: z.string(), id: z.string() })),
+    readStream(events, '/v1/streams/:stream', z.object({ stream: z.string() })),
+  ];
+}
+
+const listEvents = (events: EventStore): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'The events of the tenant in the order in which they were recorded',
+    permission: READ,
+    query: z.strictObject({ ...filters, after: positionText.default('0'), limit: pageLimit }),
+    responses: { 200: { description: 'A page of events', schema: pageOf(eventBody) } },
+    async handle({ query: { after, limit, ...filter }, tenant, actor }) {
+      const found = await events.query(tenant, { ...queryOf(filter), after: BigInt(after), limit: limit + 1 });
+      return { status: 200, body: page(found, limit, bodyFor(actor), ({ position }) => String(position)) };
+    },
+  });
+
+interface LivePorts {
+  readonly events: EventStore;
+  readonly signal: LogSignal;
+  readonly head: CoalescedRead<bigint>;
+}
+
+const streamEvents = (ports: LivePorts): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/events/stream',
+    summary: 'New events as they are recorded, as server-sent events; Last-Event-ID or after goes back in time',
+    permission: READ,
+    query: z.strictObject({ ...filters, after: positionText.optional() }),
+    responses: { 200: { description: 'text/event-stream; id is the position, data an event', schema: eventBody } },
+    async handle({ query: { after, ...filter }, tenant, actor, lastEventId }) {
+      const start = startOf(lastEventId ?? after) ?? (await ports.head.ask());
+      const query = queryOf(filter);
+      return {
+        status: 200,
+        events: (stop) => liveEvents(ports, tenant, actor, { ...query, after: start }, stop),
+      };
+    },
+  });
+
+function startOf(text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  if (positionText.safeParse(text).success) return BigInt(text);
+  throw new InvalidInput(
+    'events.position-malformed',
+    'Last-Event-ID is not a position of the log.',
+    'Send the id of an event as it came.',
+  );
+}
+
+async function* liveEvents(
+  { events, signal, head: sharedHead }: LivePorts,
+  tenant: TenantId,
+  actor: Actor,
+  query: Omit<EventQuery, 'limit'>,
+  stop: AbortSignal,
+): AsyncIterable<StreamedEvent> {
+  let after = query.after;
+  while (!stop.aborted) {
+    // The head is taken first: what the query then does not find below it will never appear there.
+    const head = await sharedHead.ask();
+    const found = head > after ? await events.query(tenant, { ...query, after, limit: LIVE_PAGE_SIZE }) : [];
+    for (const event of found) yield { id: String(event.position), data: bodyFor(actor)(event) };
+    after = found.at(-1)?.position ?? after;
+    if (found.length === LIVE_PAGE_SIZE) continue;
+    if (head > after) after = head;
+    await signal.waitForGrowth(LIVE_POLL_INTERVAL_MS, stop);
+  }
+}
+
+const readStream = (
+  events: EventStore,
+  path: string,
+  params: z.ZodType<{ type: string; id: string } | { stream: string }>,
+): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path,
+    summary: 'The events of one stream in the order of their versions; the id is type/id, in one segment as type%2Fid',
+    permission: READ,
+    params,
+    query: z.strictObject({
+      after: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(Number.MAX_SAFE_INTEGER - 1_000)
+        .default(0),
+      limit: pageLimit,
+    }),
+    responses: {
+      200: { description: 'A page of events', schema: pageOf(eventBody) },
+      404: { description: 'No such stream' },
+    },
+    async handle({ params: named, query: { after, limit }, tenant, actor }) {
+      const stream =
+        'stream' in named
+          ? streamNamed(named.stream, '/path/stream')
+          : streamNamed(`${named.type}/${named.id}`, '/path');
+      const found: RecordedEvent[] = [];
+      const range = { fromVersion: after + 1, toVersion: after + limit + 1 };
+      for await (const event of events.readStream(tenant, stream, range)) found.push(event);
+      if (found.length === 0 && after === 0) throw unknownStream(stream);
+      return { status: 200, body: page(found, limit, bodyFor(actor), ({ streamVersion }) => String(streamVersion)) };
+    },
+  });
+
+function queryOf({
+  type,
+  source,
+  stream,
+  correlationId,
+}: z.output<z.ZodObject<typeof filters>>): Omit<EventQuery, 'after' | 'limit'> {
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(source === undefined ? {} : { source }),
+    ...(stream === undefined ? {} : { stream: streamNamed(stream, '/query/stream') }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+  };
+}
+
+/** How an event is shown to `actor`: the payload is for those who may read payloads. */
+function bodyFor(actor: Actor): (event: RecordedEvent) => z.input<typeof eventBody> {
+  const isPayloadShown = actor.permissions.has(READ_PAYLOADS);
+  return (event) => ({
+    position: String(event.position),
+    id: event.id,
+    stream: streamName(event.stream),
+    streamVersion: event.streamVersion,
+    type: event.type,
+    schemaVersion: event.schemaVersion,
+    source: event.source,
+    occurredAt: event.occurredAt.toISOString(),
+    recordedAt: event.recordedAt.toISOString(),
+    metadata: event.metadata as Record<string, string>,
+    validation: event.validation ?? null,
+    ...(isPayloadShown ? { data: new ExactJson(event.dataText) } : {}),
+  });
+}
+
+const unknownStream = (stream: StreamId): NotFound =>
+  new NotFound(
+    'stream.unknown',
+    `There is no stream ${streamName(stream)}.`,
+    'Check type and id; both are case-sensitive.',
+  );

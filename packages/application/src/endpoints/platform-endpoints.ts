@@ -1,0 +1,35 @@
+// What the platform itself offers over HTTP, whatever contexts it carries.
+import type { Access } from '../ports/access.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CommandStore } from '../ports/command-store.ts';
+import type { LogSignal } from '../ports/event-log.ts';
+import type { EventStore } from '../ports/event-store.ts';
+import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts';
+import type { Projection } from '../projections/projection.ts';
+import { commandEndpoints } from './command-endpoints.ts';
+import { deadLetterEndpoints } from './dead-letter-endpoints.ts';
+import type { Endpoint } from './endpoint.ts';
+import { eventEndpoints } from './event-endpoints.ts';
+import { projectionEndpoints } from './projection-endpoints.ts';
+
+export interface PlatformPorts {
+  readonly events: EventStore;
+  readonly commands: CommandStore;
+  readonly signal: LogSignal;
+  readonly projectionStore: ProjectionStore;
+  readonly deadLetters: DeadLetters;
+  readonly projections: readonly Projection[];
+  readonly access: Access;
+  readonly clock: Clock;
+}
+
+/** Events, commands, projections and dead letters; `platformRoles` say who may use them. */
+export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
+  const { events, commands, signal, projectionStore: store, deadLetters, projections, access, clock } = ports;
+  return [
+    ...commandEndpoints(commands, access),
+    ...eventEndpoints(events, signal),
+    ...projectionEndpoints({ projections, store, signal, clock }),
+    ...deadLetterEndpoints(deadLetters),
+  ];
+}

@@ -1,0 +1,262 @@
+// How far the projections are, and what the operator of the installation can do about it: all tenants share them.
+import { z } from 'zod';
+import { NotFound } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LogHead, LogSignal } from '../ports/event-log.ts';
+import type { ProjectionProgress, ProjectionStore } from '../ports/projection-store.ts';
+import { lagSecondsOf } from '../projections/projection-report.ts';
+import type { Projection } from '../projections/projection.ts';
+import { rebuildProjection } from '../projections/rebuild-projection.ts';
+import { endpoint, type Endpoint, type EndpointResponse } from './endpoint.ts';
+import { pageOf } from './page.ts';
+import { OPERATE_INSTALLATION, READ } from './platform-roles.ts';
+
+export interface ProjectionPorts {
+  readonly projections: readonly Projection[];
+  readonly store: ProjectionStore;
+  readonly signal: LogSignal;
+  readonly clock: Clock;
+}
+
+/** Ports, and what this process saw when it was last asked: a rate needs two looks. */
+interface Watch extends ProjectionPorts {
+  readonly lastLooks: Map<string, { readonly position: bigint; readonly atMs: number; readonly rate: number | null }>;
+}
+const RATE_INTERVAL_MS_MIN = 250;
+
+const partitionBody = z.object({
+  partition: z.number().int(),
+  position: z.string(),
+  owner: z.string().nullable(),
+  updatedAt: z.iso.datetime(),
+});
+const projectionBody = z.object({
+  name: z.string(),
+  schemaVersion: z.number().int(),
+  state: z.enum(['running', 'paused', 'outdated']),
+  position: z.string().describe('Everything up to here has taken effect.'),
+  lagEvents: z.number().int().describe('How many events of the log are behind that position.'),
+  lagSeconds: z
+    .number()
+    .nullable()
+    .describe('The age of the oldest event of its types behind that position; null when this api does not know it.'),
+  rate: z
+    .number()
+    .nullable()
+    .describe('Positions a second since this process was last asked; null at the first question.'),
+  parked: z
+    .number()
+    .int()
+    .describe('How many streams, of all tenants, wait behind an event that could not be applied.'),
+  partitions: z.array(partitionBody),
+});
+const operationBody = z.object({
+  state: z.enum(['running', 'done']),
+  done: z.string(),
+  total: z.string(),
+  rate: z.number().nullable(),
+  eta: z.iso.datetime().nullable(),
+  errors: z.array(z.string()),
+});
+
+const byName = z.object({ name: z.string().max(200) });
+const REBUILD = /^rebuild~(?<name>[^~]{1,200})~(?<number>[1-9]\d{0,8})$/;
+
+export function projectionEndpoints(projectionPorts: ProjectionPorts): readonly Endpoint[] {
+  const ports: Watch = { ...projectionPorts, lastLooks: new Map() };
+  return [
+    listProjections(ports),
+    getProjection(ports),
+    postRebuild(ports),
+    setProjectionState(ports, 'pause', 'paused', 'Stops a projection where it is, for all tenants'),
+    setProjectionState(ports, 'resume', 'running', 'Lets a paused projection go on'),
+    getOperation(ports),
+  ];
+}
+
+const listProjections = (ports: Watch): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/projections',
+    summary: 'All projections and how far they are; the numbers count the events of all tenants',
+    permission: READ,
+    responses: { 200: { description: 'All projections', schema: pageOf(projectionBody) } },
+    async handle() {
+      const [progress, head] = await Promise.all([ports.store.progress(), ports.signal.head()]);
+      const items = await Promise.all(progress.map((one) => bodyOf(one, head, ports)));
+      return { status: 200, body: { items, next: null } };
+    },
+  });
+
+const getProjection = (ports: Watch): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/projections/:name',
+    summary: 'How far one projection is',
+    permission: READ,
+    params: byName,
+    responses: {
+      200: { description: 'The projection', schema: projectionBody },
+      404: { description: 'No such projection' },
+    },
+    handle: async ({ params }) => answerWith(ports, params.name),
+  });
+
+const postRebuild = (ports: Watch): Endpoint =>
+  endpoint({
+    method: 'POST',
+    path: '/v1/projections/:name/rebuild',
+    summary: 'Empties the read model of all tenants and builds it again from the first event',
+    permission: OPERATE_INSTALLATION,
+    params: byName,
+    responses: {
+      202: { description: 'It has begun', schema: operationBody },
+      404: { description: 'No such projection' },
+    },
+    async handle({ params }) {
+      const projection = ports.projections.find(({ name }) => name === params.name) ?? unknown(params.name);
+      await progressOf(ports.store, projection.name);
+      const { number } = await rebuildProjection(projection, { projections: ports.store, signal: ports.signal });
+      return {
+        status: 202,
+        body: operationOf(await progressOf(ports.store, projection.name), number, ports),
+        location: `/v1/operations/rebuild~${projection.name}~${number}`,
+      };
+    },
+  });
+
+const setProjectionState = (
+  ports: Watch,
+  verb: 'pause' | 'resume',
+  state: 'paused' | 'running',
+  summary: string,
+): Endpoint =>
+  endpoint({
+    method: 'POST',
+    path: `/v1/projections/:name/${verb}`,
+    summary,
+    permission: OPERATE_INSTALLATION,
+    params: byName,
+    responses: {
+      200: { description: 'The projection', schema: projectionBody },
+      404: { description: 'No such projection' },
+    },
+    async handle({ params }) {
+      await progressOf(ports.store, params.name);
+      await ports.store.setState(params.name, state);
+      return answerWith(ports, params.name);
+    },
+  });
+
+const getOperation = (ports: Watch): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/operations/:id',
+    summary: 'How far a long operation is',
+    permission: READ,
+    params: z.object({ id: z.string().max(250) }),
+    responses: {
+      200: { description: 'The operation', schema: operationBody },
+      404: { description: 'No such operation' },
+    },
+    async handle({ params }) {
+      const { name, number } = REBUILD.exec(params.id)?.groups ?? {};
+      const [progress] = name === undefined ? [] : await ports.store.progress(name);
+      if (progress === undefined) throw unknownOperation();
+      return { status: 200, body: operationOf(progress, Number(number), ports) };
+    },
+  });
+
+async function answerWith(ports: Watch, name: string): Promise<EndpointResponse> {
+  const [progress, head] = await Promise.all([progressOf(ports.store, name), ports.signal.head()]);
+  return { status: 200, body: await bodyOf(progress, head, ports) };
+}
+
+async function progressOf(store: ProjectionStore, name: string): Promise<ProjectionProgress> {
+  return (await store.progress(name))[0] ?? unknown(name);
+}
+
+async function bodyOf(
+  progress: ProjectionProgress,
+  head: LogHead,
+  ports: Watch,
+): Promise<z.input<typeof projectionBody>> {
+  const declared = ports.projections.find(({ name }) => name === progress.projection);
+  const isOutdated = declared !== undefined && declared.schemaVersion !== progress.schemaVersion;
+  const reached = positionOf(progress);
+  const lagEvents = head.position > reached ? head.position - reached : 0n;
+  return {
+    name: progress.projection,
+    schemaVersion: progress.schemaVersion,
+    state: isOutdated ? 'outdated' : progress.state,
+    position: String(reached),
+    lagEvents: Number(lagEvents),
+    lagSeconds: declared === undefined ? null : await lagSecondsOf(declared, reached, ports),
+    rate: rateOf(progress.projection, reached, ports),
+    parked: progress.parked,
+    partitions: progress.slices.map(({ slice, position, owner, updatedAt }) => ({
+      partition: slice,
+      position: String(position),
+      owner: owner ?? null,
+      updatedAt: updatedAt.toISOString(),
+    })),
+  };
+}
+
+function operationOf(progress: ProjectionProgress, number: number, ports: Watch): z.input<typeof operationBody> {
+  const rebuild = progress.rebuilds[number - 1];
+  if (rebuild === undefined) throw unknownOperation();
+  const { target, end } = rebuild;
+  if (end !== undefined) return pastOperationOf(target, end);
+  const reached = positionOf(progress);
+  const done = reached < target ? reached : target;
+  const errors = progress.parked > 0 ? [`${progress.parked} streams are parked; see /v1/dead-letters`] : [];
+  const rate = rateOf(progress.projection, reached, ports);
+  const secondsLeft = reached < target && rate !== null && rate > 0 ? Number(target - reached) / rate : undefined;
+  return {
+    state: reached < target ? 'running' : 'done',
+    done: String(done),
+    total: String(target),
+    rate,
+    eta: secondsLeft === undefined ? null : new Date(ports.clock.now().getTime() + secondsLeft * 1000).toISOString(),
+    errors,
+  };
+}
+
+/** Of a rebuild whose place was taken by another one. */
+const pastOperationOf = (target: bigint, end: bigint): z.input<typeof operationBody> => ({
+  state: 'done',
+  done: String(end < target ? end : target),
+  total: String(target),
+  rate: null,
+  eta: null,
+  errors: end < target ? ['A later rebuild took its place before it was through.'] : [],
+});
+
+function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): number | null {
+  const atMs = clock.now().getTime();
+  const last = lastLooks.get(name);
+  if (last !== undefined && atMs - last.atMs < RATE_INTERVAL_MS_MIN) return last.rate;
+  // A rebuild sets the position back: that is no negative rate but a new beginning.
+  const hasGrown = last !== undefined && position >= last.position;
+  const rate = hasGrown ? Number(position - last.position) / ((atMs - last.atMs) / 1000) : null;
+  lastLooks.set(name, { position, atMs, rate });
+  return rate;
+}
+
+/** The position below which every partition is complete. */
+function positionOf({ slices }: ProjectionProgress): bigint {
+  return (
+    slices.reduce<bigint | undefined>(
+      (least, { position }) => (least === undefined || position < least ? position : least),
+      undefined,
+    ) ?? 0n
+  );
+}
+
+const unknownOperation = (): NotFound =>
+  new NotFound('operation.unknown', 'There is no such operation.', 'Use the Location of the answer that began it.');
+
+function unknown(name: string): never {
+  throw new NotFound('projection.unknown', `There is no projection ${name}.`, 'GET /v1/projections lists them.');
+}

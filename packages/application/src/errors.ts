@@ -1,0 +1,103 @@
+// The errors that ports and runners raise. The api maps each class to a status; nothing here knows HTTP.
+import { CodedError, type ErrorDetails } from '@groundwork/domain';
+
+/** What was sent cannot be accepted as it is. `issues` point into the input (JSON Pointer). */
+export class InvalidInput extends CodedError {
+  readonly issues: readonly InputIssue[];
+  constructor(
+    code: string,
+    happened: string,
+    next: string,
+    issues: readonly InputIssue[] = [],
+    details?: ErrorDetails,
+  ) {
+    super(code, happened, next, { ...details, ...(issues.length > 0 ? { issues } : {}) });
+    this.issues = issues;
+  }
+}
+
+export interface InputIssue {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** The thing asked for does not exist for this tenant. */
+export class NotFound extends CodedError {}
+
+/** Nobody, or nobody we can believe, is calling. */
+export class NotAuthenticated extends CodedError {}
+
+/** The caller is known and may not do this. */
+export class NotPermitted extends CodedError {}
+
+/** The request contradicts what is stored; deciding again on fresh state may succeed. */
+export class Conflict extends CodedError {}
+
+/** The stream is not at the version that the append expected. Nothing was stored. */
+export class VersionConflict extends Conflict {
+  readonly actual: number;
+  constructor(stream: string, expected: number | string, actual: number) {
+    super(
+      'event-store.version-conflict',
+      `Stream ${stream} was expected at ${expected} and is at version ${actual}.`,
+      'Load the stream again and decide again.',
+      { stream, expected, actual },
+    );
+    this.actual = actual;
+  }
+}
+
+/** An event with this id is stored with other content. Nothing was stored. */
+export class DuplicateEvent extends Conflict {
+  constructor(eventId: string) {
+    super(
+      'event-store.duplicate-event',
+      `Event ${eventId} is already stored with other content.`,
+      'Give a new fact a new id; repeat a stored event with exactly the same content.',
+      { eventId },
+    );
+  }
+}
+
+export interface UnpublishedEvent {
+  readonly eventId: string;
+  /** What the bus said, or why it could not be asked. */
+  readonly reason: string;
+}
+
+/** The bus has not taken these events, as far as we know; `untried` ones stood behind them and were not sent. */
+export class EventsNotPublished extends CodedError {
+  readonly failed: readonly UnpublishedEvent[];
+  constructor(failed: readonly UnpublishedEvent[], untried: readonly string[], options?: ErrorOptions) {
+    const named = failed.map(({ eventId, reason }) => `${eventId} (${reason})`).join(', ');
+    super(
+      'messaging.not-published',
+      `Events were not published: ${named}; ${untried.length} behind them were not tried.`,
+      'Remove the cause and publish the same events again: receivers know them by their ids.',
+      { failed, untried },
+      options,
+    );
+    this.failed = failed;
+  }
+}
+
+/** Something was tried as often as it may be, without an answer. */
+export class GaveUp extends CodedError {}
+
+/** What the caller said about the present version (If-Match) is not true. */
+export class PreconditionFailed extends CodedError {}
+
+/** The request must say which version it is based on (If-Match). */
+export class PreconditionRequired extends CodedError {}
+
+/** A part that is needed cannot be reached, or is behind; the same request may succeed after `retryAfterSeconds`. */
+export class Unavailable extends CodedError {
+  readonly retryAfterSeconds: number;
+  constructor(code: string, happened: string, next: string, retryAfterSeconds = 1, options?: ErrorOptions) {
+    super(code, happened, next, {}, options);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** The program itself is put together wrongly; it must not start. */
+export class Misconfigured extends CodedError {}

@@ -1,0 +1,58 @@
+// An event on its way into the log, and as the log gives it back.
+import type { StreamId, TenantId, Uuid } from '@groundwork/domain';
+
+/** Where a fact came from. */
+export type EventSource = 'salesforce' | 'backfill' | 'api' | 'system';
+
+/** Who and what caused an event. `causationId` is the id of the command or event that led to it. */
+export interface EventMetadata {
+  readonly actor: string;
+  readonly correlationId: string;
+  readonly causationId?: string;
+  readonly requestId?: string;
+  readonly [key: string]: string | undefined;
+}
+
+/** Which rules looked at the fact before it was stored, and what they found. */
+export interface ValidationInfo {
+  readonly rules: readonly { readonly rule: string; readonly outcome: 'passed' | 'noted'; readonly note?: string }[];
+  readonly mappingVersion?: number;
+  /** Set when the record behind the event has to be fetched again from its source. */
+  readonly backfill?: 'marked';
+}
+
+export interface NewEvent {
+  /** Unique in the whole log. Appending it again with the same content stores nothing and gives the first result. */
+  readonly id: Uuid;
+  readonly type: string;
+  readonly source: EventSource;
+  /** When it happened in the world; microseconds and time zone are not kept. */
+  readonly occurredAt: Date;
+  /** Serialised as JSON, or an ExactJson whose text is stored as it is. */
+  readonly data: unknown;
+  readonly metadata: EventMetadata;
+  readonly validation?: ValidationInfo;
+}
+
+export interface RecordedEvent {
+  /** Position in the whole log, from 1 without gaps, in commit order. */
+  readonly position: bigint;
+  readonly tenant: TenantId;
+  readonly stream: StreamId;
+  /** Position in the stream, from 1 without gaps. */
+  readonly streamVersion: number;
+  readonly id: Uuid;
+  readonly type: string;
+  /** The schema version of `data`, after upcasting. */
+  readonly schemaVersion: number;
+  readonly source: EventSource;
+  readonly occurredAt: Date;
+  /** The database's clock at the append. */
+  readonly recordedAt: Date;
+  readonly metadata: EventMetadata;
+  readonly validation: ValidationInfo | undefined;
+  /** Exactly the text that was stored, before upcasting. */
+  readonly dataText: string;
+  /** The data in today's schema, parsed at first use with `parseExactJson`'s care for large numbers. */
+  readonly data: unknown;
+}

@@ -1,0 +1,115 @@
+// How a decision is run, and the ports it needs.
+// Programs answer errors without importing the language of models.
+export { CodedError, Refusal, type ErrorDetails } from '@groundwork/domain';
+export { EventSourcedAggregates } from './aggregates/event-sourced-aggregates.ts';
+export {
+  COMMAND_CONSUMER_DEFAULTS,
+  CommandConsumer,
+  type CommandConsumerPorts,
+  type CommandConsumerSettings,
+} from './commands/command-consumer.ts';
+export type { CommandContext } from './commands/command-context.ts';
+export { commandErrorOf, errorOfCommand } from './commands/command-error.ts';
+export { CommandHandler } from './commands/command-handler.ts';
+export { CommandPipeline, type CommandPipelinePorts } from './commands/command-pipeline.ts';
+export { decideAndAppend, type Decision } from './commands/decide-and-append.ts';
+export { Commands, type Executed, type Submission, type SubmitSettings } from './commands/submit-command.ts';
+export {
+  Endpoint,
+  endpoint,
+  type EndpointPermission,
+  type EndpointRequest,
+  type EndpointResponse,
+  type StreamedEvent,
+} from './endpoints/endpoint.ts';
+export { page, pageLimit, pageOf, positionText, timeText } from './endpoints/page.ts';
+export { platformEndpoints, type PlatformPorts } from './endpoints/platform-endpoints.ts';
+export { platformRoles } from './endpoints/platform-roles.ts';
+export {
+  Conflict,
+  DuplicateEvent,
+  EventsNotPublished,
+  GaveUp,
+  InvalidInput,
+  Misconfigured,
+  NotAuthenticated,
+  NotFound,
+  NotPermitted,
+  PreconditionFailed,
+  PreconditionRequired,
+  Unavailable,
+  VersionConflict,
+  type InputIssue,
+  type UnpublishedEvent,
+} from './errors.ts';
+export type { EventMetadata, EventSource, NewEvent, RecordedEvent, ValidationInfo } from './events/event.ts';
+export {
+  prepareEvents,
+  recordedEvent,
+  refuseMalformedExpectation,
+  refuseOtherVersion,
+  type PreparedEvent,
+  type StoredEvent,
+} from './events/event-forms.ts';
+export { eventOfCommand, type EventForm } from './events/events-of-command.ts';
+export { EventTypeDefinition, EventTypes, type Upcaster } from './events/event-types.ts';
+export { normalisedEvent, type NormalisedEvent } from './events/normalised-event.ts';
+export { ExactJson, exactNumberText, jsonTextOf, parseExactJson, type JsonLimits } from './exact-json.ts';
+export { inputIssues } from './input-issues.ts';
+export { pause } from './pause.ts';
+export { port, type Port } from './port.ts';
+export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
+export type { AggregateChange, AggregateStore, LoadedAggregate } from './ports/aggregate-store.ts';
+export { Clock } from './ports/clock.ts';
+export {
+  ATTEMPTS_IN_COMPANY_MAX,
+  CommandQueue,
+  CommandStore,
+  type CommandBacklog,
+  type CommandError,
+  type CommandResult,
+  type CommandStatus,
+  type NewCommand,
+  type StoredCommand,
+} from './ports/command-store.ts';
+export { EventLog, LogSignal, type LogHead, type LogPage, type LogRead, type StreamKey } from './ports/event-log.ts';
+export { EventPublisher } from './ports/event-publisher.ts';
+export {
+  EventStore,
+  type Append,
+  type Appended,
+  type EventQuery,
+  type ExpectedVersion,
+  type StreamRange,
+} from './ports/event-store.ts';
+export { HealthCheck } from './ports/health.ts';
+export { Ids } from './ports/ids.ts';
+export { Logger, type LogFields, type LogLevel } from './ports/logger.ts';
+export { Metrics, type Counter, type Gauge, type Histogram, type MetricLabels } from './ports/metrics.ts';
+export {
+  DeadLetters,
+  ProjectionStore,
+  type ParkedStream,
+  type ProjectionProgress,
+  type ProjectionState,
+  type ProjectionTransaction,
+  type Slice,
+} from './ports/projection-store.ts';
+export { Tracer } from './ports/tracer.ts';
+export {
+  PROJECTION_RUNNER_DEFAULTS,
+  ProjectionRunner,
+  type ProjectionRunnerPorts,
+  type ProjectionRunnerSettings,
+} from './projections/projection-runner.ts';
+export { rebuildProjection, type Rebuild } from './projections/rebuild-projection.ts';
+export {
+  Projection,
+  type ColumnType,
+  type FollowUp,
+  type FollowUps,
+  type ReadModelTable,
+  type Row,
+} from './projections/projection.ts';
+export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
+export { setting, wholeNumberSetting, type SettingMeta } from './settings.ts';

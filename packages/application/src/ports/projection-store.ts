@@ -1,0 +1,105 @@
+// Where read models and the progress of their projections are kept, together.
+import type { CommandError, NewCommand } from './command-store.ts';
+import type { Projection, Row } from '../projections/projection.ts';
+import { port } from '../port.ts';
+import type { StreamKey } from './event-log.ts';
+
+export type ProjectionState = 'running' | 'paused';
+
+/** One slice of a projection as a worker holds it. `epoch` grows with each new owner. */
+export interface Slice {
+  readonly projection: string;
+  readonly slice: number;
+  readonly slices: number;
+  readonly position: bigint;
+  readonly epoch: number;
+}
+
+export interface ParkedStream {
+  readonly id: string;
+  readonly projection: string;
+  readonly slice: number;
+  readonly stream: StreamKey;
+  /** The event that could not be applied, and behind which the stream waits. */
+  readonly position: bigint;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly attempts: number;
+  readonly error: CommandError;
+  readonly parkedAt: Date;
+  /** Set by an operator: the worker takes the stream up again, or leaves the poison event out first. */
+  readonly decision: 'retry' | 'discard' | undefined;
+}
+
+export interface ProjectionProgress {
+  readonly projection: string;
+  readonly schemaVersion: number;
+  readonly state: ProjectionState;
+  readonly slices: readonly {
+    readonly slice: number;
+    readonly position: bigint;
+    readonly owner: string | undefined;
+    readonly updatedAt: Date;
+  }[];
+  readonly parked: number;
+  /** Every rebuild, from the first: where it has to get, and where it stood when the next one took its place. */
+  readonly rebuilds: readonly { readonly target: bigint; readonly end: bigint | undefined }[];
+}
+
+/**
+ * The transaction in which a batch takes effect. The slice's checkpoint was moved by compare-and-set with the owner's
+ * epoch before the work began, so a second owner waits, then fails with `projection.checkpoint-moved`.
+ */
+export interface ProjectionTransaction {
+  /** The streams of this slice that are parked, as this transaction sees them. */
+  parked(): Promise<readonly ParkedStream[]>;
+  load(tenant: string, keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
+  store(tenant: string, rows: readonly Row[], removedKeys: readonly string[]): Promise<void>;
+  /** Parks a stream; one that is parked already keeps its id and `parkedAt`, and loses the operator's decision. */
+  park(parked: Omit<ParkedStream, 'id' | 'parkedAt' | 'decision'>): Promise<void>;
+  unpark(id: string): Promise<void>;
+  /** Stores commands with the effect; one whose id or idempotency key is known stays as it is. */
+  accept(commands: readonly NewCommand[]): Promise<void>;
+}
+
+export interface ProjectionStore {
+  /** Makes the slices of a projection known; keeps what is there. */
+  register(projection: Projection, slices: number): Promise<void>;
+
+  /**
+   * Slices of the projection that this owner holds or can take (free, or the lease ran out by the database's clock),
+   * renewed for `leaseMs`. A fair share: at most `sliceCountMax`.
+   */
+  lease(projection: Projection, owner: string, leaseMs: number, sliceCountMax: number): Promise<readonly Slice[]>;
+  /** Gives the owner's slices free at once. */
+  releaseAll(owner: string): Promise<void>;
+
+  /**
+   * Runs `work` and moves the checkpoint from `slice.position` to `to` in one transaction: both or neither, exactly
+   * once. Throws Conflict `projection.checkpoint-moved` when another owner was faster.
+   */
+  advance(
+    projection: Projection,
+    slice: Slice,
+    to: bigint,
+    work: (tx: ProjectionTransaction) => Promise<void>,
+  ): Promise<Slice>;
+
+  progress(projection?: string): Promise<readonly ProjectionProgress[]>;
+  setState(projection: string, state: 'running' | 'paused'): Promise<void>;
+
+  /**
+   * Empties the read model and sets every slice to the beginning, in one transaction; owners lose their slices.
+   * `target` is the position that the rebuild has to reach. Returns the number of the rebuild, from 1.
+   */
+  reset(projection: Projection, target: bigint): Promise<number>;
+}
+export const ProjectionStore = port<ProjectionStore>('ProjectionStore');
+
+/** Parked streams as operators of one tenant see them. */
+export interface DeadLetters {
+  list(tenant: string, query: { projection?: string; limit: number; after?: string }): Promise<readonly ParkedStream[]>;
+  /** Records the operator's decision; the worker carries it out. Undefined when the id is unknown to the tenant. */
+  decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined>;
+}
+export const DeadLetters = port<DeadLetters>('DeadLetters');

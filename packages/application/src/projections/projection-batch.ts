@@ -1,0 +1,242 @@
+// A batch of events takes effect on the rows of a read model, and what cannot be applied is set apart.
+import { CodedError } from '@groundwork/domain';
+import { told } from '../commands/command-error.ts';
+import { InvalidInput, Misconfigured, Unavailable } from '../errors.ts';
+import type { RecordedEvent } from '../events/event.ts';
+import { pause } from '../pause.ts';
+import type { CommandError, NewCommand } from '../ports/command-store.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { ParkedStream, ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
+import { followUpCommands } from './follow-up.ts';
+import type { Projection } from './projection.ts';
+import { RowTable } from './row-table.ts';
+
+export interface Batch {
+  readonly projection: Projection;
+  readonly slice: Slice;
+  readonly ids: Ids;
+  /** In the order of their positions. */
+  readonly events: readonly RecordedEvent[];
+  /** Where the checkpoint stands afterwards. */
+  readonly to: bigint;
+  /** The parked stream whose events these are; without it the events of parked streams are left out. */
+  readonly resumed?: ParkedStream;
+  /** The first event of that stream that still waits behind these: it stays parked there. */
+  readonly waiting?: RecordedEvent;
+}
+
+export interface RetryPolicy {
+  /** How often an event is tried before its stream is parked. */
+  readonly attemptsMax: number;
+  /** Before the second attempt; doubled before each further one. */
+  readonly delayMs: number;
+  readonly onRetry: () => void;
+  /** `cause` is the error itself, of which `parked` tells only what all may know. */
+  readonly onPark: (parked: Parked, cause: unknown) => void;
+}
+
+type Parked = Parameters<ProjectionTransaction['park']>[0];
+
+interface Fault {
+  readonly event: RecordedEvent;
+  readonly error: unknown;
+  readonly attempts: number;
+}
+
+/**
+ * Applies the batch and moves the checkpoint in one transaction. An event whose handler throws is tried again; one
+ * that keeps failing, or whose row the database refuses, parks its stream, and the others take effect. Any other error
+ * is thrown: nothing has changed, and the same batch may succeed later.
+ */
+export async function takeEffect(batch: Batch, store: ProjectionStore, retry: RetryPolicy): Promise<Slice> {
+  const attempts = new Map<string, number>();
+  const poison = new Map<string, Fault>();
+  for (let round = 0; ; round++) {
+    try {
+      const moved = await store.advance(batch.projection, batch.slice, batch.to, (tx) =>
+        effect(tx, batch, batch.events, poison),
+      );
+      for (const fault of poison.values()) retry.onPark(parkedBy(fault, batch), fault.error);
+      return moved;
+    } catch (error) {
+      if (error instanceof EventsFailed) {
+        for (const { event, error: cause } of error.faults) {
+          const count = (attempts.get(event.id) ?? 0) + 1;
+          attempts.set(event.id, count);
+          if (count >= retry.attemptsMax) poison.set(event.id, { event, error: cause, attempts: count });
+        }
+        if (error.faults.some(({ event }) => !poison.has(event.id))) await pause(retry.delayMs * 2 ** round);
+      } else if (isRowRefused(error)) {
+        const event = await firstRefused(batch, store, poison);
+        poison.set(event.id, { event, error, attempts: 1 });
+      } else throw error;
+      retry.onRetry();
+    }
+  }
+}
+
+/** What an operator is told about an error that parked a stream. */
+function parkingErrorOf(error: unknown): CommandError {
+  return {
+    ...told(error, 'projection.event-failed'),
+    ...(error instanceof CodedError
+      ? { next: error.next, details: error.details }
+      : { next: 'Look into the log of the worker, correct the projection and retry, or discard the event.' }),
+  };
+}
+
+async function effect(
+  tx: ProjectionTransaction,
+  batch: Batch,
+  events: readonly RecordedEvent[],
+  poison: ReadonlyMap<string, Fault>,
+): Promise<void> {
+  const { projection, resumed, waiting } = batch;
+  const halted = new Set(
+    (await tx.parked()).filter(({ id }) => id !== resumed?.id).map(({ stream }) => streamKey(stream.tenant, stream)),
+  );
+  const faults: Fault[] = [];
+  const keyed: { event: RecordedEvent; key: string }[] = [];
+  const streamOfRow = new Map<string, string>();
+  let isPoisoned = false;
+  for (const event of events) {
+    const stream = streamKey(event.tenant, event.stream);
+    if (halted.has(stream)) continue;
+    const fault = poison.get(event.id);
+    if (fault !== undefined) {
+      halted.add(stream);
+      isPoisoned = true;
+      await tx.park(parkedBy(fault, batch));
+      continue;
+    }
+    try {
+      const key = projection.keyOf(event);
+      if (key === undefined) continue;
+      refuseOtherStream(streamOfRow, `${event.tenant}/${key}`, stream);
+      keyed.push({ event, key });
+    } catch (error) {
+      halted.add(stream);
+      faults.push({ event, error, attempts: 0 });
+    }
+  }
+  const table = await RowTable.load(tx, projection, keyed);
+  const commands = foldInto(table, keyed, batch, faults);
+  if (faults.length > 0) throw new EventsFailed(faults);
+  await table.store(tx);
+  await tx.accept(commands);
+  if (resumed === undefined || isPoisoned) return;
+  if (waiting === undefined) await tx.unpark(resumed.id);
+  else await tx.park(parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch));
+}
+
+function refuseOtherStream(streamOfRow: Map<string, string>, row: string, stream: string): void {
+  const first = streamOfRow.get(row) ?? stream;
+  streamOfRow.set(row, first);
+  if (first === stream) return;
+  throw new Misconfigured(
+    'projection.row-of-another-stream',
+    'Two streams change one row of the read model, so that nobody can tell in which order.',
+    'Let keyOf give every stream rows of its own, such as keys that begin with its id.',
+  );
+}
+
+/**
+ * Applies event by event, and returns the commands that follow; behind an event that fails, which is added to `faults`,
+ * the rest of its stream is left out.
+ */
+function foldInto(
+  table: RowTable,
+  keyed: readonly { event: RecordedEvent; key: string }[],
+  { projection, ids }: Batch,
+  faults: Fault[],
+): readonly NewCommand[] {
+  const commands: NewCommand[] = [];
+  const halted = new Set<string>();
+  for (const { event, key } of keyed) {
+    const stream = streamKey(event.tenant, event.stream);
+    if (halted.has(stream)) continue;
+    try {
+      const applied = table.apply(event, key);
+      if (applied !== 'seen') commands.push(...followUpCommands(projection, event, applied.row, ids));
+    } catch (error) {
+      halted.add(stream);
+      faults.push({ event, error, attempts: 0 });
+    }
+  }
+  return commands;
+}
+
+/**
+ * The database refuses a row without saying whose: the first event with which the batch is refused is found by trying
+ * ever shorter beginnings of the batch in transactions that are rolled back.
+ */
+async function firstRefused(
+  batch: Batch,
+  store: ProjectionStore,
+  poison: ReadonlyMap<string, Fault>,
+): Promise<RecordedEvent> {
+  let accepted = 0;
+  let refused = batch.events.length;
+  while (refused - accepted > 1) {
+    const length = Math.floor((accepted + refused) / 2);
+    if (await isAccepted(batch, batch.events.slice(0, length), store, poison)) accepted = length;
+    else refused = length;
+  }
+  return batch.events[refused - 1]!;
+}
+
+async function isAccepted(
+  batch: Batch,
+  events: readonly RecordedEvent[],
+  store: ProjectionStore,
+  poison: ReadonlyMap<string, Fault>,
+): Promise<boolean> {
+  try {
+    await store.advance(batch.projection, batch.slice, batch.slice.position, async (tx) => {
+      await effect(tx, batch, events, poison);
+      throw new TrialOver();
+    });
+  } catch (error) {
+    if (error instanceof TrialOver) return true;
+    if (isRowRefused(error)) return false;
+    throw error;
+  }
+  return true;
+}
+
+const parkedBy = ({ event, error, attempts }: Fault, { projection, slice, resumed }: Batch): Parked => ({
+  projection: projection.name,
+  slice: slice.slice,
+  stream: { tenant: event.tenant, type: event.stream.type, id: event.stream.id },
+  position: event.position,
+  eventId: event.id,
+  eventType: event.type,
+  attempts: (resumed?.attempts ?? 0) + attempts,
+  error: parkingErrorOf(error),
+});
+
+/** Seen only when the worker ends, or loses the slice, between two batches of a stream that is taken up again. */
+const resumeInterrupted = (): Unavailable =>
+  new Unavailable(
+    'projection.resume-interrupted',
+    'The stream was being taken up again; everything before this event has taken effect.',
+    'Retry it: it goes on from here.',
+  );
+
+const isRowRefused = (error: unknown): boolean =>
+  error instanceof InvalidInput && error.code === 'projection.row-refused';
+
+const streamKey = (tenant: string, stream: { type: string; id: string }): string =>
+  `${tenant}/${stream.type}/${stream.id}`;
+
+/** Ends the transaction of a batch in which events could not be applied; never leaves this file. */
+class EventsFailed extends Error {
+  readonly faults: readonly Fault[];
+  constructor(faults: readonly Fault[]) {
+    super(`${faults.length} events could not be applied.`);
+    this.faults = faults;
+  }
+}
+
+/** Rolls a trial back; never leaves this file. */
+class TrialOver extends Error {}

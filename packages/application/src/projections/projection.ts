@@ -1,0 +1,60 @@
+// A projection as a pure description: which events change which row, and how.
+import type { RecordedEvent } from '../events/event.ts';
+import { port } from '../port.ts';
+
+/** A column of a read model. `json` holds any JSON value, `exact-json` the text of an ExactJson. */
+export type ColumnType = 'text' | 'text[]' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'exact-json';
+
+export interface ReadModelTable {
+  readonly schema: string;
+  readonly name: string;
+  /** Every column but `tenant`, by its name in snake case; `key` and `streamVersion` columns included. */
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  /** The column that, with the tenant, identifies a row. */
+  readonly key: string;
+}
+
+/** A row by column name. Values are what JSON or `Date` can hold. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A command that an event calls for. */
+export interface FollowUp {
+  readonly type: string;
+  readonly payload: unknown;
+  /** See NewCommand.orderKeys. */
+  readonly orderKeys?: readonly string[];
+}
+
+export interface FollowUps<R extends Row = Row> {
+  /** What the commands may do: nobody is there to lend them rights. */
+  readonly permissions: readonly string[];
+  /** Pure, like `apply`; `row` is the row after the event. */
+  of(event: RecordedEvent, row: R | undefined): readonly FollowUp[];
+}
+
+export interface Projection<R extends Row = Row> {
+  /** `context.noun`, such as `clients.client-list`. */
+  readonly name: string;
+  /** Grows when table or meaning change; a projection stored under another version has to be rebuilt. */
+  readonly schemaVersion: number;
+  readonly table: ReadModelTable;
+  readonly eventTypes: readonly string[];
+  /**
+   * The key of the row that an event changes; undefined when it changes none. A row belongs to one stream, and a stream
+   * may have many: streams are applied side by side on several workers, so that events of two of them have no order.
+   * Two streams of a tenant that claim one row are noticed when they meet in a batch, and the one that comes second is
+   * parked (`projection.row-of-another-stream`); met in different batches they overwrite each other unnoticed.
+   */
+  keyOf(event: RecordedEvent): string | undefined;
+  /**
+   * The row after the event: pure, so that a rebuild gives the same table, and so that the state at any time is a
+   * replay up to it. Return the row unchanged when there is nothing to do, undefined to remove it.
+   */
+  apply(row: R | undefined, event: RecordedEvent): R | undefined;
+  /**
+   * Commands that follow from the events. They are stored in the transaction of the event's effect, caused by the event
+   * and in its correlation: each once, also when the read model is rebuilt.
+   */
+  readonly followUps?: FollowUps<R>;
+}
+export const Projection = port<Projection>('Projection');

@@ -1,0 +1,34 @@
+// Reads settings and puts programs together; the only package that knows every adapter.
+export { ManagementServer } from '@groundwork/monitoring';
+export {
+  DEFAULT_LOGINS,
+  generateMigration,
+  migrate,
+  migrationStatus,
+  prepareEmbeddedDatabase,
+  revertMigration,
+  runningEmbeddedPostgres,
+  setupSql,
+  startEmbeddedPostgres,
+  type DatabaseUrls,
+  type EmbeddedPostgres,
+  type GeneratedMigration,
+  type Logins,
+  type MigrationReport,
+  type MigrationStatus,
+} from '@groundwork/persistence';
+export { issueDevelopmentToken, type DevelopmentTokenRequest } from '@groundwork/security';
+export { compose, type App, type Composition, type Key } from './compose.ts';
+export { contextModules, type Context, type Contexts, type ContextSettings } from './contexts.ts';
+export {
+  infrastructureFactory,
+  type InfrastructureFactory,
+  type InfrastructureOptions,
+} from './infrastructure-factory.ts';
+export { ownerName, platformModules } from './platform-modules.ts';
+export { platformSettings, readSettings, type PlatformSettings, type WorkerSettings } from './platform.settings.ts';
+export { runProgram } from './run-program.ts';
+export { entitiesOf, migrationsOf } from './schema-of.ts';
+export { settingsFrom, type Environment, type SettingsGroups, type SettingsOf } from './read-settings.ts';
+export { settingRows, shownSettings, type SettingRow } from './settings-reference.ts';
+export { untilStopped } from './until-stopped.ts';

@@ -1,0 +1,5 @@
+// Events on their way to other systems.
+export { EventBridgePublisher, type EventBridgeSettings } from './eventbridge/eventbridge-publisher.ts';
+export { MemoryEventPublisher } from './memory-event-publisher.ts';
+export { messagingModule } from './messaging.module.ts';
+export { messagingSettings, type MessagingSettings } from './messaging.settings.ts';

@@ -1,0 +1,36 @@
+// The ports of the application on PostgreSQL, their memory twins, and a PostgreSQL for machines without one.
+export { EntitySchema, type EntityManager, type MigrationInterface, type QueryRunner } from 'typeorm';
+export { prepareEmbeddedDatabase, type DatabaseUrls } from './embedded/embedded-database.ts';
+export { EmbeddedDatabaseFailed } from './embedded/embedded-errors.ts';
+export {
+  runningEmbeddedPostgres,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+} from './embedded/embedded-postgres.ts';
+export { MemoryCommandStore } from './memory/memory-command-store.ts';
+export { MemoryEventStore, MemoryLog } from './memory/memory-event-store.ts';
+export { MemoryProjectionStore } from './memory/memory-projection-store.ts';
+export { MemoryStateAggregates } from './memory/memory-state-aggregates.ts';
+export { persistenceModule, type PersistenceUser } from './persistence.module.ts';
+export { persistenceSettings, type PersistenceSettings } from './persistence.settings.ts';
+export { Database, type DatabaseOptions, type DatabaseRole } from './postgres/database.ts';
+export {
+  generateMigration,
+  schemaDifference,
+  type GeneratedMigration,
+  type SchemaDifference,
+} from './postgres/generate-migration.ts';
+export {
+  migrate,
+  migrationStatus,
+  revertMigration,
+  type MigrationReport,
+  type MigrationStatus,
+  type MigrationType,
+} from './postgres/migrate.ts';
+export { PostgresEventStore } from './postgres/postgres-event-store.ts';
+export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
+export { DEFAULT_LOGINS, setupSql, type Logins } from './postgres/roles.ts';
+export { Signals } from './postgres/signals.ts';
+export { MigrationClass, ReadModelEntity, TenantDatabase } from './tenant-database.ts';

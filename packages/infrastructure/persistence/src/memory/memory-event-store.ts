@@ -1,0 +1,201 @@
+// The log in memory: the twin of the PostgreSQL event store, under the same contract.
+import {
+  DuplicateEvent,
+  prepareEvents,
+  recordedEvent,
+  refuseMalformedExpectation,
+  refuseOtherVersion,
+  type Append,
+  type Appended,
+  type Clock,
+  type EventLog,
+  type EventQuery,
+  type EventStore,
+  type EventTypes,
+  type LogHead,
+  type LogPage,
+  type LogRead,
+  type LogSignal,
+  type PreparedEvent,
+  type RecordedEvent,
+  type StoredEvent,
+  type StreamKey,
+  type StreamRange,
+} from '@groundwork/application';
+import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
+import { WakeUp } from './wake-up.ts';
+
+/** What is stored, apart from the program that reads it: several stores may share one log. */
+export class MemoryLog {
+  readonly events: StoredEvent[] = [];
+  readonly byStream = new Map<string, StoredEvent[]>();
+  readonly byId = new Map<string, StoredEvent>();
+  readonly growth = new WakeUp();
+}
+
+/** Keeps events as long as the process lives. Not for production: nothing survives the end of the process. */
+export class MemoryEventStore implements EventStore, EventLog, LogSignal {
+  readonly #types: EventTypes;
+  readonly #clock: Clock;
+  readonly #log: MemoryLog;
+
+  constructor(types: EventTypes, clock: Clock, log: MemoryLog = new MemoryLog()) {
+    this.#types = types;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  // Nothing is awaited between the look at the stream and the storing: that is the transaction.
+  async append({ tenant, stream, expected, events }: Append): Promise<Appended> {
+    refuseMalformedExpectation(expected);
+    const prepared = prepareEvents(events, this.#types);
+    const key = keyOf({ tenant, ...stream });
+    const repeated = this.#firstResult(tenant, key, prepared);
+    if (repeated !== undefined) return repeated;
+    const before = this.#log.byStream.get(key) ?? [];
+    refuseOtherVersion(stream, expected, before.length);
+    const stored = prepared.map((event, index) =>
+      this.#stored(event, tenant, stream, before.length + 1 + index, index),
+    );
+    this.#log.byStream.set(key, [...before, ...stored]);
+    this.#log.events.push(...stored);
+    for (const event of stored) this.#log.byId.set(`${tenant}/${event.id}`, event);
+    this.#log.growth.ring();
+    const last = stored.at(-1)!;
+    return { streamVersion: last.streamVersion, position: last.position, repeated: false };
+  }
+
+  async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncGenerator<RecordedEvent> {
+    let left = range.limit ?? Infinity;
+    for (const event of this.#log.byStream.get(keyOf({ tenant, ...stream })) ?? []) {
+      if (left <= 0) return;
+      if (!isInRange(event, range)) continue;
+      left--;
+      yield recordedEvent(event, this.#types);
+    }
+  }
+
+  async query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
+    return this.#page(
+      query.after,
+      query.limit,
+      (event) =>
+        event.tenant === tenant &&
+        (query.type === undefined || event.type === query.type) &&
+        (query.source === undefined || event.source === query.source) &&
+        (query.stream === undefined || streamName(event.stream) === streamName(query.stream)) &&
+        (query.correlationId === undefined || event.metadata.correlationId === query.correlationId),
+    );
+  }
+
+  async read({ after, limit, types, slice }: LogRead): Promise<LogPage> {
+    const wanted = new Set(types);
+    const events = this.#page(
+      after,
+      limit,
+      (event) =>
+        wanted.has(event.type) &&
+        (slice === undefined ||
+          hashOf(keyOf({ tenant: event.tenant, ...event.stream })) % slice.slices === slice.slice),
+    );
+    const head = BigInt(this.#log.events.length);
+    if (events.length === limit) return { events, readTo: events.at(-1)!.position, isLast: false };
+    return { events, readTo: head > after ? head : after, isLast: true };
+  }
+
+  async readStreamRange(
+    stream: StreamKey,
+    after: bigint,
+    upTo: bigint,
+    limit: number,
+  ): Promise<readonly RecordedEvent[]> {
+    return (this.#log.byStream.get(keyOf(stream)) ?? [])
+      .filter((event) => event.position > after && event.position <= upTo)
+      .slice(0, limit)
+      .map((event) => recordedEvent(event, this.#types));
+  }
+
+  async head(): Promise<LogHead> {
+    const last = this.#log.events.at(-1);
+    return { position: last?.position ?? 0n, recordedAt: last?.recordedAt };
+  }
+
+  waitForGrowth(timeoutMs: number, stop?: AbortSignal): Promise<void> {
+    return this.#log.growth.wait(timeoutMs, stop);
+  }
+
+  async oldestAfter(position: bigint, types: readonly string[]): Promise<Date | undefined> {
+    return this.#page(position, 1, ({ type }) => types.includes(type))[0]?.recordedAt;
+  }
+
+  /** The answer to an append whose events are all stored already; throws DuplicateEvent when one differs. */
+  #firstResult(tenant: TenantId, key: string, prepared: readonly PreparedEvent[]): Appended | undefined {
+    const known = prepared.map(({ event }) => this.#log.byId.get(`${tenant}/${event.id}`));
+    const isNew = known.every((stored) => stored === undefined);
+    if (isNew && new Set(prepared.map(({ event }) => event.id)).size === prepared.length) return undefined;
+    for (const [index, { event, dataText }] of prepared.entries()) {
+      const stored = known[index];
+      const isSame =
+        stored !== undefined &&
+        keyOf({ tenant: stored.tenant, ...stored.stream }) === key &&
+        stored.type === event.type &&
+        stored.dataText === dataText;
+      if (!isSame) throw new DuplicateEvent(prepared.find((_, at) => known[at] !== undefined)?.event.id ?? event.id);
+    }
+    const last = known.at(-1)!;
+    return { streamVersion: last.streamVersion, position: last.position, repeated: true };
+  }
+
+  #stored(
+    prepared: PreparedEvent,
+    tenant: TenantId,
+    stream: StreamId,
+    streamVersion: number,
+    index: number,
+  ): StoredEvent {
+    const { event, schemaVersion, dataText, metadataText, validationText } = prepared;
+    return {
+      position: BigInt(this.#log.events.length + 1 + index),
+      tenant,
+      stream: { type: stream.type, id: stream.id },
+      streamVersion,
+      id: event.id,
+      type: event.type,
+      schemaVersion,
+      source: event.source,
+      occurredAt: new Date(event.occurredAt),
+      recordedAt: this.#clock.now(),
+      metadata: JSON.parse(metadataText) as StoredEvent['metadata'],
+      validation: validationText === undefined ? undefined : (JSON.parse(validationText) as StoredEvent['validation']),
+      dataText,
+    };
+  }
+
+  #page(after: bigint, limit: number, matches: (event: StoredEvent) => boolean): RecordedEvent[] {
+    const page: RecordedEvent[] = [];
+    // Positions have no gaps: the event at position n stands at index n - 1.
+    for (let index = Number(after); index < this.#log.events.length && page.length < limit; index++) {
+      const event = this.#log.events[index]!;
+      if (matches(event)) page.push(recordedEvent(event, this.#types));
+    }
+    return page;
+  }
+}
+
+function isInRange(event: StoredEvent, { fromVersion, toVersion, from, to }: StreamRange): boolean {
+  return (
+    event.streamVersion >= (fromVersion ?? 1) &&
+    event.streamVersion <= (toVersion ?? Infinity) &&
+    (from === undefined || event.occurredAt >= from) &&
+    (to === undefined || event.occurredAt < to)
+  );
+}
+
+const keyOf = ({ tenant, type, id }: StreamKey): string => `${tenant}/${type}/${id}`;
+
+/** FNV-1a: spreads streams over slices, the same in every process. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,288 @@
+// Read models and the progress of their projections in memory: the twin of the PostgreSQL projection store.
+import { randomUUID } from 'node:crypto';
+import {
+  Conflict,
+  Misconfigured,
+  type Clock,
+  type CommandStore,
+  type DeadLetters,
+  type NewCommand,
+  type ParkedStream,
+  type Projection,
+  type ProjectionProgress,
+  type ProjectionState,
+  type ProjectionStore,
+  type ProjectionTransaction,
+  type Row,
+  type Slice,
+  type StreamKey,
+} from '@groundwork/application';
+import { refuseUnfitRow } from './row-check.ts';
+
+interface SliceState {
+  position: bigint;
+  epoch: number;
+  owner: string | undefined;
+  leaseUntilMs: number;
+  updatedAt: Date;
+  /** Settles when nobody is at work on the slice: the row lock of the twin. */
+  unlocked: Promise<void>;
+}
+
+interface Known {
+  schemaVersion: number;
+  state: ProjectionState;
+  readonly slices: SliceState[];
+  parked: readonly ParkedStream[];
+  rebuilds: ProjectionProgress['rebuilds'];
+  /** By tenant and key. */
+  readonly rows: Map<string, Row>;
+}
+
+/** What a transaction has done so far; nobody else sees it before the end. */
+interface Changes {
+  readonly rows: Map<string, Row | undefined>;
+  /** By id; undefined for a stream that is no longer parked. */
+  readonly parked: Map<string, ParkedStream | undefined>;
+  readonly commands: NewCommand[];
+}
+
+/** Keeps read models as long as the process lives. Not for production: nothing survives the end of the process. */
+export class MemoryProjectionStore implements ProjectionStore, DeadLetters {
+  readonly #clock: Clock;
+  readonly #commands: Pick<CommandStore, 'accept'>;
+  readonly #projections = new Map<string, Known>();
+
+  constructor(clock: Clock, commands: Pick<CommandStore, 'accept'>) {
+    this.#clock = clock;
+    this.#commands = commands;
+  }
+
+  async register(projection: Projection, slices: number): Promise<void> {
+    if (!this.#projections.has(projection.name)) {
+      const fresh = (): SliceState => ({
+        position: 0n,
+        epoch: 0,
+        owner: undefined,
+        leaseUntilMs: 0,
+        updatedAt: this.#clock.now(),
+        unlocked: Promise.resolve(),
+      });
+      this.#projections.set(projection.name, {
+        schemaVersion: projection.schemaVersion,
+        state: 'running',
+        slices: Array.from({ length: slices }, fresh),
+        parked: [],
+        rebuilds: [],
+        rows: new Map(),
+      });
+    }
+  }
+
+  async lease(
+    projection: Projection,
+    owner: string,
+    leaseMs: number,
+    sliceCountMax: number,
+  ): Promise<readonly Slice[]> {
+    const known = this.#known(projection.name);
+    if (known.state !== 'running' || known.schemaVersion !== projection.schemaVersion) return [];
+    const nowMs = this.#clock.now().getTime();
+    const held = known.slices.filter((slice) => slice.owner === owner);
+    for (const surplus of held.splice(sliceCountMax)) surplus.owner = undefined;
+    const free = known.slices.filter((slice) => slice.owner === undefined || slice.leaseUntilMs <= nowMs);
+    for (const slice of free.filter((candidate) => !held.includes(candidate)).slice(0, sliceCountMax - held.length)) {
+      slice.owner = owner;
+      slice.epoch++;
+      held.push(slice);
+    }
+    for (const slice of held) slice.leaseUntilMs = nowMs + leaseMs;
+    return known.slices.flatMap((slice, index) => (held.includes(slice) ? [sliceOf(projection, known, index)] : []));
+  }
+
+  async releaseAll(owner: string): Promise<void> {
+    for (const { slices } of this.#projections.values()) {
+      for (const slice of slices) if (slice.owner === owner) slice.owner = undefined;
+    }
+  }
+
+  async advance(
+    projection: Projection,
+    slice: Slice,
+    to: bigint,
+    work: (tx: ProjectionTransaction) => Promise<void>,
+  ): Promise<Slice> {
+    const known = this.#known(projection.name);
+    const state = known.slices[slice.slice]!;
+    return locked([state], async () => {
+      if (state.position !== slice.position || state.epoch !== slice.epoch) throw checkpointMoved(slice, state);
+      const changes: Changes = { rows: new Map(), parked: new Map(), commands: [] };
+      await work(this.#transaction(projection, slice, known, changes));
+      for (const [key, row] of changes.rows) {
+        if (row === undefined) known.rows.delete(key);
+        else known.rows.set(key, row);
+      }
+      known.parked = withChanges(known.parked, changes);
+      for (const command of changes.commands) await this.#commands.accept(command).catch(unlessKnown);
+      state.position = to;
+      state.updatedAt = this.#clock.now();
+      return sliceOf(projection, known, slice.slice);
+    });
+  }
+
+  async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
+    return [...this.#projections]
+      .filter(([name]) => projection === undefined || name === projection)
+      .map(([name, { schemaVersion, state, slices, parked, rebuilds }]) => ({
+        projection: name,
+        schemaVersion,
+        state,
+        slices: slices.map(({ position, owner, updatedAt }, slice) => ({ slice, position, owner, updatedAt })),
+        parked: parked.length,
+        rebuilds,
+      }));
+  }
+
+  async setState(projection: string, state: 'running' | 'paused'): Promise<void> {
+    const known = this.#projections.get(projection);
+    if (known !== undefined) known.state = state;
+  }
+
+  async reset(projection: Projection, target: bigint): Promise<number> {
+    const known = this.#known(projection.name);
+    return locked(known.slices, async () => {
+      const reached = known.slices.map(({ position }) => position).reduce((a, b) => (a < b ? a : b));
+      const past = known.rebuilds.map((rebuild) => ({ ...rebuild, end: rebuild.end ?? reached }));
+      known.rebuilds = [...past, { target, end: undefined }];
+      known.rows.clear();
+      known.parked = [];
+      known.schemaVersion = projection.schemaVersion;
+      known.state = 'running';
+      for (const slice of known.slices) {
+        slice.position = 0n;
+        slice.epoch++;
+        slice.owner = undefined;
+        slice.updatedAt = this.#clock.now();
+      }
+      return known.rebuilds.length;
+    });
+  }
+
+  async list(
+    tenant: string,
+    { projection, limit, after }: { projection?: string; limit: number; after?: string },
+  ): Promise<readonly ParkedStream[]> {
+    const all = [...this.#projections.values()]
+      .flatMap(({ parked }) => parked)
+      .filter(({ stream }) => stream.tenant === tenant)
+      .filter((parked) => projection === undefined || parked.projection === projection)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return all.filter(({ id }) => after === undefined || id > after).slice(0, limit);
+  }
+
+  async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {
+    for (const known of this.#projections.values()) {
+      const found = known.parked.find((parked) => parked.id === id && parked.stream.tenant === tenant);
+      if (found === undefined) continue;
+      const decided: ParkedStream = { ...found, decision };
+      known.parked = known.parked.map((parked) => (parked === found ? decided : parked));
+      return decided;
+    }
+    return undefined;
+  }
+
+  /** The rows of a tenant's read model, in the order of their keys. */
+  rows(projection: Projection, tenant: string): readonly Row[] {
+    return [...this.#known(projection.name).rows]
+      .filter(([key]) => key.startsWith(`${tenant}/`))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, row]) => row);
+  }
+
+  #transaction(projection: Projection, slice: Slice, known: Known, changes: Changes): ProjectionTransaction {
+    return {
+      parked: async () => withChanges(known.parked, changes).filter((parked) => parked.slice === slice.slice),
+      load: async (tenant, keys) => {
+        const found = new Map<string, Row>();
+        for (const key of keys) {
+          const at = rowKey(tenant, key);
+          const row = changes.rows.has(at) ? changes.rows.get(at) : known.rows.get(at);
+          if (row !== undefined) found.set(key, row);
+        }
+        return found;
+      },
+      store: async (tenant, rows, removedKeys) => {
+        for (const row of rows) {
+          refuseUnfitRow(projection.table, row);
+          changes.rows.set(rowKey(tenant, String(row[projection.table.key])), { ...row });
+        }
+        for (const key of removedKeys) changes.rows.set(rowKey(tenant, key), undefined);
+      },
+      park: async (parked) => {
+        const before = withChanges(known.parked, changes).find((other) => isSameStream(other.stream, parked.stream));
+        const { id, parkedAt } = before ?? { id: randomUUID(), parkedAt: this.#clock.now() };
+        changes.parked.set(id, { ...parked, id, parkedAt, decision: undefined });
+      },
+      unpark: async (id) => {
+        changes.parked.set(id, undefined);
+      },
+      accept: async (commands) => {
+        changes.commands.push(...commands);
+      },
+    };
+  }
+
+  #known(name: string): Known {
+    const known = this.#projections.get(name);
+    if (known !== undefined) return known;
+    throw new Misconfigured(
+      'projection.unregistered',
+      `Nobody registered the projection ${name}.`,
+      'Register it before use.',
+    );
+  }
+}
+
+/** Runs the work when nobody else is at work on these slices. */
+async function locked<T>(slices: readonly SliceState[], work: () => Promise<T>): Promise<T> {
+  const before = Promise.all(slices.map(({ unlocked }) => unlocked));
+  const running = before.then(work);
+  const over = running.then(
+    () => undefined,
+    () => undefined,
+  );
+  for (const slice of slices) slice.unlocked = over;
+  return running;
+}
+
+function withChanges(parked: readonly ParkedStream[], { parked: changed }: Changes): readonly ParkedStream[] {
+  const others = parked.filter(({ id }) => !changed.has(id));
+  return [...others, ...[...changed.values()].filter((one) => one !== undefined)];
+}
+
+const sliceOf = (projection: Projection, { slices }: Known, slice: number): Slice => ({
+  projection: projection.name,
+  slice,
+  slices: slices.length,
+  position: slices[slice]!.position,
+  epoch: slices[slice]!.epoch,
+});
+
+/** A command whose key is known stays as it is, also when today's projection would word it otherwise. */
+function unlessKnown(error: unknown): void {
+  if (!(error instanceof Conflict)) throw error;
+}
+
+const rowKey = (tenant: string, key: string): string => `${tenant}/${key}`;
+
+const isSameStream = (a: StreamKey, b: StreamKey): boolean =>
+  a.tenant === b.tenant && a.type === b.type && a.id === b.id;
+
+const checkpointMoved = (slice: Slice, { position, epoch }: SliceState): Conflict =>
+  new Conflict(
+    'projection.checkpoint-moved',
+    `Slice ${slice.slice} of ${slice.projection} was expected at ${slice.position} under epoch ${slice.epoch} ` +
+      `and is at ${position} under epoch ${epoch}.`,
+    'Another worker went on with the slice; take the lease again.',
+    { projection: slice.projection, slice: slice.slice },
+  );

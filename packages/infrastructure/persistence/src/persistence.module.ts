@@ -1,0 +1,173 @@
+// Wires the store that the settings choose.
+import {
+  Clock,
+  CommandQueue,
+  CommandStore,
+  DeadLetters,
+  EventLog,
+  EventStore,
+  EventTypeDefinition,
+  EventTypes,
+  HealthCheck,
+  Logger,
+  LogSignal,
+  Metrics,
+  Misconfigured,
+  ProjectionStore,
+} from '@groundwork/application';
+import { ContainerModule } from 'inversify';
+import type { EntitySchema } from 'typeorm';
+import { MemoryCommandStore } from './memory/memory-command-store.ts';
+import { MemoryEventStore } from './memory/memory-event-store.ts';
+import { MemoryProjectionStore } from './memory/memory-projection-store.ts';
+import type { PersistenceSettings } from './persistence.settings.ts';
+import { databaseHealth } from './postgres/database-health.ts';
+import { Database, type DatabaseRole } from './postgres/database.ts';
+import { PostgresCommandQueue } from './postgres/postgres-command-queue.ts';
+import { PostgresCommandStore } from './postgres/postgres-command-store.ts';
+import { PostgresDeadLetters } from './postgres/postgres-dead-letters.ts';
+import { PostgresEventLog } from './postgres/postgres-event-log.ts';
+import { PostgresEventStore } from './postgres/postgres-event-store.ts';
+import { PostgresLogSignal } from './postgres/postgres-log-signal.ts';
+import { PostgresProjectionStore } from './postgres/postgres-projection-store.ts';
+import { PostgresTenantDatabase } from './postgres/postgres-tenant-database.ts';
+import { Signals } from './postgres/signals.ts';
+import { ReadModelEntity, TenantDatabase } from './tenant-database.ts';
+
+/** Which process connects: the api may not read other tenants' events, the worker may. */
+export type PersistenceUser = 'api' | 'worker' | 'cli';
+
+const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
+  api: 'groundwork_app',
+  worker: 'groundwork_worker',
+  cli: 'groundwork_worker',
+};
+
+/** Needs Logger, Metrics, Clock, and the EventTypeDefinitions, entities and projections that the contexts bind. */
+export const persistenceModule = (settings: PersistenceSettings, user: PersistenceUser): ContainerModule =>
+  new ContainerModule((options) => {
+    options
+      .bind(EventTypes)
+      .toResolvedValue(
+        (definitions: EventTypeDefinition[]) => new EventTypes(definitions),
+        [{ serviceIdentifier: EventTypeDefinition, isMultiple: true }],
+      )
+      .inSingletonScope();
+    if (settings.store === 'memory') bindMemory(options);
+    else {
+      bindPostgres(options, settings, user);
+      bindReadModels(options);
+    }
+  });
+
+type Binding = Pick<
+  ConstructorParameters<typeof ContainerModule>[0] extends (options: infer O) => unknown ? O & object : never,
+  'bind'
+>;
+
+function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: PersistenceUser): void {
+  bind(Database)
+    .toResolvedValue(
+      (logger: Logger, metrics: Metrics, entities: EntitySchema[]) =>
+        new Database({
+          ...settings,
+          url: requiredUrl(settings),
+          role: ROLES[user],
+          applicationName: `groundwork-${user}`,
+          entities,
+          logger,
+          metrics,
+        }),
+      [Logger, Metrics, { serviceIdentifier: ReadModelEntity, isMultiple: true }],
+    )
+    .inSingletonScope()
+    .onDeactivation((database: Database) => database.close());
+  bind(Signals)
+    .toResolvedValue(
+      (database: Database, logger: Logger) => new Signals(database, requiredUrl(settings), logger),
+      [Database, Logger],
+    )
+    .inSingletonScope()
+    .onDeactivation((signals: Signals) => signals.close());
+  bind<TenantDatabase>(TenantDatabase)
+    .toResolvedValue(
+      (database: Database, types: EventTypes, signals: Signals) => new PostgresTenantDatabase(database, types, signals),
+      [Database, EventTypes, Signals],
+    )
+    .inSingletonScope();
+  bind<EventStore>(EventStore)
+    .toResolvedValue(
+      (database: Database, types: EventTypes, signals: Signals) => new PostgresEventStore(database, types, signals),
+      [Database, EventTypes, Signals],
+    )
+    .inSingletonScope();
+  bind<EventLog>(EventLog)
+    .toResolvedValue(
+      (database: Database, types: EventTypes) => new PostgresEventLog(database, types),
+      [Database, EventTypes],
+    )
+    .inSingletonScope();
+  bind<LogSignal>(LogSignal)
+    .toResolvedValue(
+      (database: Database, signals: Signals) => new PostgresLogSignal(database, signals),
+      [Database, Signals],
+    )
+    .inSingletonScope();
+  bind<CommandStore>(CommandStore)
+    .toResolvedValue(
+      (database: Database, signals: Signals) => new PostgresCommandStore(database, signals),
+      [Database, Signals],
+    )
+    .inSingletonScope();
+  bind<CommandQueue>(CommandQueue)
+    .toResolvedValue(
+      (database: Database, signals: Signals) => new PostgresCommandQueue(database, signals),
+      [Database, Signals],
+    )
+    .inSingletonScope();
+  bind<HealthCheck>(HealthCheck)
+    .toResolvedValue((database: Database, logger: Logger) => databaseHealth(database, logger), [Database, Logger])
+    .inSingletonScope();
+}
+
+function bindReadModels({ bind }: Binding): void {
+  bind<ProjectionStore>(ProjectionStore)
+    .toResolvedValue(
+      (database: Database, signals: Signals) => new PostgresProjectionStore(database, signals),
+      [Database, Signals],
+    )
+    .inSingletonScope();
+  bind<DeadLetters>(DeadLetters)
+    .toResolvedValue((database: Database) => new PostgresDeadLetters(database), [Database])
+    .inSingletonScope();
+}
+
+function bindMemory({ bind }: Binding): void {
+  bind(MemoryEventStore)
+    .toResolvedValue((types: EventTypes, clock: Clock) => new MemoryEventStore(types, clock), [EventTypes, Clock])
+    .inSingletonScope();
+  bind(MemoryCommandStore)
+    .toResolvedValue((clock: Clock) => new MemoryCommandStore(clock), [Clock])
+    .inSingletonScope();
+  bind(MemoryProjectionStore)
+    .toResolvedValue(
+      (clock: Clock, commands: MemoryCommandStore) => new MemoryProjectionStore(clock, commands),
+      [Clock, MemoryCommandStore],
+    )
+    .inSingletonScope();
+  // Not `toService`: wrappers are applied when a port is resolved, and a redirection would pass them by.
+  for (const key of [EventStore, EventLog, LogSignal]) bind(key).toResolvedValue(itself, [MemoryEventStore]);
+  for (const key of [CommandStore, CommandQueue]) bind(key).toResolvedValue(itself, [MemoryCommandStore]);
+  for (const key of [ProjectionStore, DeadLetters]) bind(key).toResolvedValue(itself, [MemoryProjectionStore]);
+}
+
+const itself = <T>(store: T): T => store;
+
+function requiredUrl(settings: PersistenceSettings): string {
+  if (settings.databaseUrl !== undefined) return settings.databaseUrl;
+  throw new Misconfigured(
+    'database.url-missing',
+    'DATABASE_URL is not set.',
+    'Set it, or start everything with `npm start`, which brings its own PostgreSQL.',
+  );
+}

@@ -1,0 +1,53 @@
+// What can be set about the database.
+import { setting, wholeNumberSetting } from '@groundwork/application';
+import { z } from 'zod';
+
+export const persistenceSettings = z.object({
+  databaseUrl: setting(z.url({ protocol: /^postgres(ql)?$/ }).optional(), {
+    variable: 'DATABASE_URL',
+    description: 'The PostgreSQL database of the log and the read models. Without it, development starts an own one.',
+    secret: true,
+    allowed: 'postgres://user:password@host:port/database',
+  }),
+  migrationDatabaseUrl: setting(z.url({ protocol: /^postgres(ql)?$/ }).optional(), {
+    variable: 'GW_MIGRATION_DATABASE_URL',
+    description:
+      'The same database with the login that owns the tables, for `gw start` and `gw db`; by default DATABASE_URL. ' +
+      'Api and worker do not need it.',
+    secret: true,
+    allowed: 'postgres://user:password@host:port/database',
+  }),
+  store: setting(z.enum(['postgres', 'memory']).default('postgres'), {
+    variable: 'GW_STORE',
+    description: 'Where events are kept. Memory forgets everything at the end and is refused in production.',
+    allowed: 'postgres, memory',
+  }),
+  poolSizeMax: wholeNumberSetting(2, 200, 10, {
+    variable: 'GW_POOL_SIZE_MAX',
+    description:
+      'Database connections of one process; one more listens where something is waited for. ' +
+      '8 to 16 is right for two cores; more makes every one slower.',
+  }),
+  connectTimeoutMs: wholeNumberSetting(100, 60_000, 2_000, {
+    variable: 'GW_DB_CONNECT_TIMEOUT_MS',
+    description: 'How long a request waits for a connection before it is answered that the database is unavailable.',
+  }),
+  statementTimeoutMs: wholeNumberSetting(100, 3_600_000, 30_000, {
+    variable: 'GW_DB_STATEMENT_TIMEOUT_MS',
+    description: 'The longest a single statement may run.',
+  }),
+  lockTimeoutMs: wholeNumberSetting(100, 600_000, 10_000, {
+    variable: 'GW_DB_LOCK_TIMEOUT_MS',
+    description: 'The longest a statement may wait for a lock.',
+  }),
+  idleTransactionTimeoutMs: wholeNumberSetting(1_000, 600_000, 30_000, {
+    variable: 'GW_DB_IDLE_TRANSACTION_TIMEOUT_MS',
+    description: 'After this long without a statement an open transaction is ended by the database.',
+  }),
+  slowQueryMs: wholeNumberSetting(1, 600_000, 500, {
+    variable: 'GW_DB_SLOW_QUERY_MS',
+    description: 'Statements that take longer are logged, without their parameters.',
+  }),
+});
+
+export type PersistenceSettings = z.infer<typeof persistenceSettings>;

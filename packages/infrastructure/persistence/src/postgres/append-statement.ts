@@ -1,0 +1,92 @@
+// The call of groundwork.append_events: a batch of appends as eighteen parameters.
+import { DuplicateEvent, type ExpectedVersion } from '@groundwork/application';
+import type { AppendVerdict, PreparedAppend } from './append-queue.ts';
+import { codeOf } from './database-errors.ts';
+import { float8Array, int4Array, textArray, uuidArray } from './binary-arrays.ts';
+import type { RunStatement, Statement } from './database.ts';
+
+const PARAMETER_COUNT = 18;
+const parametersFrom = (first: number): string =>
+  Array.from({ length: PARAMETER_COUNT }, (_, index) => `$${first + index}`).join(', ');
+
+const APPEND_EVENTS = `select * from groundwork.append_events(${parametersFrom(1)})`;
+const SAVE_AGGREGATE = `select * from groundwork.save_aggregate($1, ${parametersFrom(2)})`;
+
+/** Stores a batch of appends; one verdict for each, in order. */
+export const appendBatch = (
+  query: RunStatement,
+  batch: readonly PreparedAppend[],
+  checkIds: boolean,
+): Promise<AppendVerdict[]> =>
+  verdictsOf(query, batch, { name: 'append_events', text: APPEND_EVENTS, values: parameters(batch, checkIds) });
+
+/** Stores an append, and the state it leads to when it passes, both or neither. */
+export async function appendWithState(
+  query: RunStatement,
+  append: PreparedAppend,
+  stateJson: string,
+): Promise<AppendVerdict> {
+  const values = [stateJson, ...parameters([append], false)];
+  const [verdict] = await verdictsOf(query, [append], { name: 'save_aggregate', text: SAVE_AGGREGATE, values });
+  return verdict!;
+}
+
+async function verdictsOf(
+  query: RunStatement,
+  batch: readonly PreparedAppend[],
+  statement: Statement,
+): Promise<AppendVerdict[]> {
+  const [row] = await query<{ verdicts: number[]; versions: number[]; positions: string[] }>(statement).catch(
+    (error: unknown) => {
+      throw batch.length === 1 && isIdTaken(error) ? new DuplicateEvent(batch[0]!.append.events[0]!.id) : error;
+    },
+  );
+  return row!.verdicts.map((verdict, index) => ({
+    verdict,
+    streamVersion: row!.versions[index]!,
+    position: BigInt(row!.positions[index]!),
+  }));
+}
+
+/** The unique index decided: an id stands twice in the batch, or another event of the append has been stored before. */
+const isIdTaken = (error: unknown): boolean =>
+  codeOf(error) === '23505' && (error as { constraint?: string }).constraint === 'event_id';
+
+function parameters(batch: readonly PreparedAppend[], checkIds: boolean): unknown[] {
+  const events = batch.flatMap((prepared) => prepared.events);
+  const firstOf: number[] = [];
+  const appendOf: number[] = [];
+  const numberOf: number[] = [];
+  batch.forEach((prepared, append) => {
+    firstOf.push(appendOf.length + 1);
+    prepared.events.forEach((_, index) => {
+      appendOf.push(append + 1);
+      numberOf.push(index + 1);
+    });
+  });
+  return [
+    textArray(batch.map(({ append }) => append.tenant)),
+    textArray(batch.map(({ append }) => append.stream.type)),
+    textArray(batch.map(({ append }) => append.stream.id)),
+    int4Array(batch.map(({ append }) => expectedNumber(append.expected))),
+    int4Array(firstOf),
+    int4Array(batch.map((prepared) => prepared.events.length)),
+    checkIds,
+    int4Array(appendOf),
+    int4Array(numberOf),
+    uuidArray(events.map(({ event }) => event.id)),
+    textArray(events.map(({ event }) => event.type)),
+    int4Array(events.map((event) => event.schemaVersion)),
+    textArray(events.map(({ event }) => event.source)),
+    float8Array(events.map(({ event }) => event.occurredAt.getTime())),
+    textArray(events.map(({ event }) => event.metadata.correlationId)),
+    textArray(events.map((event) => event.metadataText)),
+    textArray(events.map((event) => event.validationText)),
+    textArray(events.map((event) => event.dataText)),
+  ];
+}
+
+function expectedNumber(expected: ExpectedVersion): number {
+  if (typeof expected === 'number') return expected;
+  return { 'no-stream': 0, any: -1, 'stream-exists': -2 }[expected];
+}

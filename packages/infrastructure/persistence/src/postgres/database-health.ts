@@ -1,0 +1,23 @@
+// Ready means: the database answers.
+import type { HealthCheck, Logger } from '@groundwork/application';
+import type { Database } from './database.ts';
+
+/** Warns once when the process's login has rights that would let it change what is recorded. */
+export function databaseHealth(database: Database, logger: Logger): HealthCheck {
+  let hasWarned = false;
+  return {
+    name: 'database',
+    async check() {
+      const [login] = await database.query<{ may_own: boolean }>({
+        name: 'health',
+        text: `select pg_has_role(session_user, 'groundwork_owner', 'member') as may_own`,
+      });
+      if (!login!.may_own || hasWarned) return;
+      hasWarned = true;
+      logger.warn(
+        'The login in DATABASE_URL can become the owner of the log and change it. ' +
+          '`gw db setup --sql` prints what makes logins that cannot.',
+      );
+    },
+  };
+}

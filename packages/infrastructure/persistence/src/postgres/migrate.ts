@@ -1,0 +1,148 @@
+// Brings a database to the schema that this program expects, once, however many processes try at the same time.
+import { Misconfigured } from '@groundwork/application';
+import pg from 'pg';
+import { DataSource, type EntitySchema, type MigrationInterface } from 'typeorm';
+import { codeOf } from './database-errors.ts';
+import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
+import { Log1763700000000 } from './migrations/1763700000000-log.ts';
+import { singleLoginSql } from './roles.ts';
+
+/** A TypeORM migration; its class name ends in the time it was written, which is its place in the order. */
+export type MigrationType = new () => MigrationInterface;
+
+export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [Log1763700000000, CommandsAndProjections1763700100000];
+
+const MIGRATION_LOCK = 7091720342;
+const NOT_PERMITTED = '42501';
+
+export interface MigrationReport {
+  /** Migrations this call has run, in order; none when the database was up to date. */
+  readonly executed: readonly string[];
+}
+
+export interface MigrationStatus {
+  readonly executed: readonly string[];
+  readonly pending: readonly string[];
+}
+
+/**
+ * Makes roles and schema where the login may, then runs what is pending, each migration in its own transaction, under
+ * a lock: the second of two processes waits and finds nothing left to do. Throws Misconfigured `database.setup-needed`
+ * when roles are missing that the login may not make, or when it may not become the owner of the tables.
+ */
+export async function migrate(url: string, contextMigrations: readonly MigrationType[] = []): Promise<MigrationReport> {
+  return withLock(url, async (client) => {
+    await setUp(client);
+    return withMigrations(url, contextMigrations, async (source) => ({
+      executed: (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name),
+    }));
+  });
+}
+
+/** Takes back the newest migration; undefined when there was none. */
+export async function revertMigration(
+  url: string,
+  contextMigrations: readonly MigrationType[] = [],
+): Promise<string | undefined> {
+  return withLock(url, () =>
+    withMigrations(url, contextMigrations, async (source) => {
+      const newest = (await executedNames(source)).at(-1);
+      if (newest !== undefined) await source.undoLastMigration({ transaction: 'each' });
+      return newest;
+    }),
+  );
+}
+
+export async function migrationStatus(
+  url: string,
+  contextMigrations: readonly MigrationType[] = [],
+): Promise<MigrationStatus> {
+  return withMigrations(url, contextMigrations, async (source) => {
+    const executed = await executedNames(source);
+    const pending = source.migrations
+      .map((migration) => migration.name ?? '')
+      .filter((name) => !executed.includes(name));
+    return { executed, pending };
+  });
+}
+
+async function withLock<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: 'groundwork-migrate' });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function setUp(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ database: string; login: string }>(
+    'select current_database() as database, session_user as login',
+  );
+  const sql = singleLoginSql(rows[0]!.database, rows[0]!.login);
+  try {
+    await client.query(sql);
+  } catch (error) {
+    if (codeOf(error) !== NOT_PERMITTED) throw error;
+    if (!(await isSetUp(client))) throw setupNeeded(rows[0]!.login, error);
+  }
+}
+
+const setupNeeded = (login: string, cause: unknown): Misconfigured =>
+  new Misconfigured(
+    'database.setup-needed',
+    `The login "${login}" may neither create the roles that keep tenants apart nor change tables.`,
+    'Let an administrator run what `gw db setup --sql` prints; set GW_MIGRATION_DATABASE_URL to its migration login.',
+    {},
+    { cause },
+  );
+
+async function isSetUp(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ ready: boolean }>(`
+    select count(*) = 3 and bool_or(rolname = 'groundwork_owner' and pg_has_role(session_user, oid, 'member'))
+           and to_regnamespace('groundwork') is not null as ready
+      from pg_roles where rolname in ('groundwork_owner', 'groundwork_app', 'groundwork_worker')`);
+  return rows[0]!.ready;
+}
+
+const withMigrations = <T>(
+  url: string,
+  contextMigrations: readonly MigrationType[],
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> => withSchema(url, { migrations: [...PLATFORM_MIGRATIONS, ...contextMigrations] }, work);
+
+/**
+ * TypeORM with the rights of the owner of all tables, for as long as `work` lasts. Throws Misconfigured
+ * `database.setup-needed` when the login may not become that owner.
+ */
+export async function withSchema<T>(
+  url: string,
+  known: { readonly migrations?: MigrationType[]; readonly entities?: EntitySchema[] },
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    schema: 'groundwork',
+    migrationsTableName: 'migration',
+    ...known,
+    extra: { max: 2, options: '-c role=groundwork_owner -c timezone=UTC' },
+  });
+  await source.initialize().catch((error: unknown) => {
+    throw codeOf(error) === NOT_PERMITTED ? setupNeeded(decodeURIComponent(new URL(url).username), error) : error;
+  });
+  try {
+    return await work(source);
+  } finally {
+    await source.destroy();
+  }
+}
+
+async function executedNames(source: DataSource): Promise<string[]> {
+  const [table] = await source.query<{ known: string | null }[]>(`select to_regclass('groundwork.migration') as known`);
+  if (table?.known == null) return [];
+  const rows = await source.query<{ name: string }[]>('select name from groundwork.migration order by "timestamp"');
+  return rows.map((row) => row.name);
+}

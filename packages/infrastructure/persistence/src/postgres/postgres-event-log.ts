@@ -1,0 +1,79 @@
+// The whole log in PostgreSQL, for the worker.
+import type {
+  EventLog,
+  EventTypes,
+  LogHead,
+  LogPage,
+  LogRead,
+  RecordedEvent,
+  StreamKey,
+} from '@groundwork/application';
+import type { Database } from './database.ts';
+import { eventOf, PAGE_BYTES_MAX, type EventRow, type PageRow } from './event-row.ts';
+
+// How many positions one page looks at, however few of them match.
+const POSITIONS_PER_ROW_WANTED = 20;
+
+export class PostgresEventLog implements EventLog {
+  readonly #database: Database;
+  readonly #types: EventTypes;
+
+  constructor(database: Database, types: EventTypes) {
+    this.#database = database;
+    this.#types = types;
+  }
+
+  async read({ after, limit, types, slice }: LogRead): Promise<LogPage> {
+    const positionCountMax = limit * POSITIONS_PER_ROW_WANTED;
+    // The head is read first: what the page does not hold below it does not exist.
+    const { position: head } = await this.head();
+    if (head <= after) return { events: [], readTo: after, isLast: true };
+    const rows = await this.#database.query<PageRow>({
+      name: 'read_log',
+      text: 'select * from groundwork.read_log($1, $2, $3, $4, $5, $6, $7)',
+      values: [String(after), positionCountMax, limit, types, slice?.slice ?? 0, slice?.slices ?? 1, PAGE_BYTES_MAX],
+    });
+    const events = rows.map((row) => eventOf(row, this.#types));
+    const windowEnd = after + BigInt(positionCountMax);
+    const lastSeen = events.at(-1)?.position ?? after;
+    if (events.length === limit || rows[0]?.is_cut === true) return { events, readTo: lastSeen, isLast: false };
+    const readTo = windowEnd < head ? windowEnd : head;
+    return { events, readTo: lastSeen > readTo ? lastSeen : readTo, isLast: readTo >= head };
+  }
+
+  async readStreamRange(
+    stream: StreamKey,
+    after: bigint,
+    upTo: bigint,
+    limit: number,
+  ): Promise<readonly RecordedEvent[]> {
+    const rows = await this.#database.query<EventRow>({
+      name: 'read_stream_range',
+      text: `
+        select * from (
+          select e.position as event_position, e.tenant, s.type as stream_type, s.id as stream_id, e.stream_version,
+                 e.event_id, e.type, e.schema_version, e.source, e.occurred_at, e.recorded_at, e.metadata, e.validation,
+                 e.data, sum(octet_length(e.data)) over (order by e.stream_version) - octet_length(e.data) as bytes_before
+            from groundwork.stream s join groundwork.event e using (stream_id)
+           where s.tenant = $1 and s.type = $2 and s.id = $3 and e.position > $4 and e.position <= $5
+           order by e.stream_version limit $6
+        ) page
+         where bytes_before < $7 order by stream_version`,
+      values: [stream.tenant, stream.type, stream.id, String(after), String(upTo), limit, PAGE_BYTES_MAX],
+    });
+    return rows.map((row) => eventOf(row, this.#types));
+  }
+
+  head(): Promise<LogHead> {
+    return readHead(this.#database);
+  }
+}
+
+/** The highest position, for anybody. */
+export async function readHead(database: Database): Promise<LogHead> {
+  const [row] = await database.query<{ head_position: string; recorded_at: Date | null }>({
+    name: 'log_head',
+    text: 'select * from groundwork.log_head()',
+  });
+  return { position: BigInt(row!.head_position), recordedAt: row!.recorded_at ?? undefined };
+}

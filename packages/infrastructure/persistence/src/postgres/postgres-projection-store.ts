@@ -1,0 +1,208 @@
+// Read models and the progress of their projections in PostgreSQL, changed together.
+import {
+  Conflict,
+  type Projection,
+  type ProjectionProgress,
+  type ProjectionStore,
+  type ProjectionTransaction,
+  type Slice,
+} from '@groundwork/application';
+import type { Database, Transaction } from './database.ts';
+import { PostgresProjectionTransaction } from './postgres-projection-transaction.ts';
+import type { Signals } from './signals.ts';
+
+interface SliceRow {
+  readonly projection: string;
+  readonly slice: number;
+  readonly slices: number;
+  readonly position: string;
+  readonly epoch: number;
+  readonly owner: string | null;
+  readonly updated_at: Date;
+}
+
+export class PostgresProjectionStore implements ProjectionStore {
+  readonly #database: Database;
+  readonly #signals: Signals;
+
+  constructor(database: Database, signals: Signals) {
+    this.#database = database;
+    this.#signals = signals;
+  }
+
+  async register(projection: Projection, slices: number): Promise<void> {
+    const { name, schemaVersion, table } = projection;
+    await this.#database.transaction(undefined, async ({ query }) => {
+      await query({
+        name: 'register_projection',
+        text: `insert into groundwork.projection (name, schema_version, read_model, state) values ($1, $2, $3, 'running')
+               on conflict do nothing`,
+        values: [name, schemaVersion, `${table.schema}.${table.name}`],
+      });
+      await query({
+        name: 'register_slices',
+        text: `insert into groundwork.projection_slice (projection, slice, slices)
+               select $1, n, $2 from generate_series(0, $2 - 1) as n
+                where not exists (select from groundwork.projection_slice where projection = $1)
+               on conflict do nothing`,
+        values: [name, slices],
+      });
+    });
+  }
+
+  async lease(
+    projection: Projection,
+    owner: string,
+    leaseMs: number,
+    sliceCountMax: number,
+  ): Promise<readonly Slice[]> {
+    const rows = await this.#database.query<SliceRow>({
+      name: 'lease_slices',
+      text: LEASE,
+      values: [projection.name, owner, leaseMs, sliceCountMax, projection.schemaVersion],
+    });
+    return rows.map(sliceOf).sort((a, b) => a.slice - b.slice);
+  }
+
+  async releaseAll(owner: string): Promise<void> {
+    await this.#database.query({
+      name: 'release_slices',
+      text: `with gone as (
+               delete from groundwork.projection_worker
+                where owner = $1 or alive_until < clock_timestamp() - interval '1 hour'
+             )
+             update groundwork.projection_slice set owner = null, lease_until = null where owner = $1`,
+      values: [owner],
+    });
+  }
+
+  async advance(
+    projection: Projection,
+    slice: Slice,
+    to: bigint,
+    work: (tx: ProjectionTransaction) => Promise<void>,
+  ): Promise<Slice> {
+    const hasAccepted = await this.#database.transaction(undefined, async (transaction) => {
+      await moveCheckpoint(transaction, slice, to);
+      const effects = new PostgresProjectionTransaction(transaction, projection.table, slice);
+      await work(effects);
+      return effects.hasAccepted;
+    });
+    if (hasAccepted) this.#signals.announce('commands');
+    return { ...slice, position: to };
+  }
+
+  async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
+    const rows = await this.#database.query<
+      SliceRow & {
+        schema_version: number;
+        state: 'running' | 'paused';
+        parked: number;
+        rebuild_targets: string[];
+        rebuild_ends: string[];
+      }
+    >({
+      name: 'projection_progress',
+      text: PROGRESS,
+      values: [projection ?? null],
+    });
+    return [...Map.groupBy(rows, (row) => row.projection).entries()].map(([name, slices]) => ({
+      projection: name,
+      schemaVersion: slices[0]!.schema_version,
+      state: slices[0]!.state,
+      slices: slices.map((row) => ({
+        slice: row.slice,
+        position: BigInt(row.position),
+        owner: row.owner ?? undefined,
+        updatedAt: row.updated_at,
+      })),
+      parked: slices[0]!.parked,
+      rebuilds: slices[0]!.rebuild_targets.map((target, at) => {
+        const end = slices[0]!.rebuild_ends[at];
+        return { target: BigInt(target), end: end === undefined ? undefined : BigInt(end) };
+      }),
+    }));
+  }
+
+  async setState(projection: string, state: 'running' | 'paused'): Promise<void> {
+    await this.#database.query({
+      name: 'set_projection_state',
+      text: 'update groundwork.projection set state = $2 where name = $1',
+      values: [projection, state],
+    });
+  }
+
+  async reset(projection: Projection, target: bigint): Promise<number> {
+    const [row] = await this.#database.query<{ number: number }>({
+      name: 'reset_projection',
+      text: 'select groundwork.reset_projection($1, $2, $3) as number',
+      values: [projection.name, projection.schemaVersion, String(target)],
+    });
+    return row!.number;
+  }
+}
+
+// A paused or outdated projection leases nothing. Own slices are renewed and keep their epoch; others are taken when
+// they are free or their lease has run out, and get a new one. What is more than a fair share among the workers that
+// live is given free at once. Two workers that look at the same time skip each other's rows.
+const LEASE = `
+  with present as (
+    insert into groundwork.projection_worker (projection, owner, alive_until)
+      select $1, $2, clock_timestamp() + $3 * interval '1 ms' where exists (select from groundwork.projection where name = $1 and schema_version = $5)
+    on conflict (projection, owner) do update set alive_until = excluded.alive_until
+  ), share as (
+    select least($4, ceil(count(*)::numeric / (1 + (
+             select count(*) from groundwork.projection_worker
+              where projection = $1 and owner <> $2 and alive_until > clock_timestamp())))) as slice_count
+      from groundwork.projection_slice where projection = $1
+  ), candidate as (
+    select s.slice, s.owner is not distinct from $2 as own, s.owner is not distinct from $2 and s.lease_until > clock_timestamp() as held
+      from groundwork.projection_slice s
+      join groundwork.projection p on p.name = s.projection and p.state = 'running' and p.schema_version = $5
+     where s.projection = $1 and (s.owner is null or s.owner = $2 or s.lease_until < clock_timestamp())
+     order by s.owner is not distinct from $2 desc, s.slice
+       for update of s skip locked
+  ), ranked as (
+    select slice, own, held, row_number() over (order by own desc, slice) as rank from candidate
+  ), changed as (
+    update groundwork.projection_slice s
+       set owner = case when r.rank <= share.slice_count then $2 end,
+           lease_until = case when r.rank <= share.slice_count then clock_timestamp() + $3 * interval '1 ms' end,
+           epoch = s.epoch + case when r.held then 0 else 1 end
+      from ranked r, share
+     where s.projection = $1 and s.slice = r.slice and (r.own or r.rank <= share.slice_count)
+    returning s.*
+  )
+  select projection, slice, slices, position, epoch, owner, updated_at from changed where owner = $2`;
+
+const PROGRESS = `
+  select s.projection, s.slice, s.slices, s.position, s.epoch,
+         case when s.lease_until > clock_timestamp() then s.owner end as owner, s.updated_at, p.schema_version, p.state,
+         p.rebuild_targets, p.rebuild_ends, groundwork.parked_count(p.name) as parked
+    from groundwork.projection_slice s join groundwork.projection p on p.name = s.projection
+   where $1::text is null or p.name = $1
+   order by s.projection, s.slice`;
+
+/** The compare-and-set that makes effects happen exactly once: locks the slice until the transaction ends. */
+async function moveCheckpoint({ query }: Transaction, slice: Slice, to: bigint): Promise<void> {
+  const moved = await query({
+    name: 'move_checkpoint',
+    text: `update groundwork.projection_slice set position = $4, updated_at = clock_timestamp()
+            where projection = $1 and slice = $2 and position = $3 and epoch = $5 returning slice`,
+    values: [slice.projection, slice.slice, String(slice.position), String(to), slice.epoch],
+  });
+  if (moved.length === 1) return;
+  throw new Conflict(
+    'projection.checkpoint-moved',
+    `Slice ${slice.slice} of ${slice.projection} is no longer at ${slice.position} under epoch ${slice.epoch}.`,
+    'Lease the slices again and go on from their checkpoints.',
+  );
+}
+
+const sliceOf = (row: SliceRow): Slice => ({
+  projection: row.projection,
+  slice: row.slice,
+  slices: row.slices,
+  position: BigInt(row.position),
+  epoch: row.epoch,
+});

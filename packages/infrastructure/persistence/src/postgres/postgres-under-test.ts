@@ -1,0 +1,88 @@
+// The PostgreSQL adapters on a fresh copy of the migrated database, for the contract suites and specs of this folder.
+import { EventTypes, type EventTypeDefinition } from '@groundwork/application';
+import { MemoryLogger, MemoryMetrics, testDatabase } from '@groundwork/testing';
+import pg from 'pg';
+import { Database, type DatabaseOptions, type DatabaseRole } from './database.ts';
+import { PostgresCommandQueue } from './postgres-command-queue.ts';
+import { PostgresCommandStore } from './postgres-command-store.ts';
+import { PostgresEventLog } from './postgres-event-log.ts';
+import { PostgresEventStore } from './postgres-event-store.ts';
+import { PostgresLogSignal } from './postgres-log-signal.ts';
+import { Signals } from './signals.ts';
+
+export interface PostgresUnderTest {
+  readonly url: string;
+  /** A superuser, past every rule that holds for the programs. */
+  readonly administrator: pg.Client;
+  /** Another process, as it were: its own pool under one role. */
+  connect(role: DatabaseRole, options?: Partial<DatabaseOptions>): Database;
+  /** The stores that one api process and one worker process would hold. */
+  stores(definitions: readonly EventTypeDefinition[]): Stores;
+  close(): Promise<void>;
+}
+
+export interface Stores {
+  readonly events: PostgresEventStore;
+  readonly log: PostgresEventLog;
+  readonly signal: PostgresLogSignal;
+  readonly commands: PostgresCommandStore;
+  readonly queue: PostgresCommandQueue;
+  readonly app: Database;
+  readonly worker: Database;
+}
+
+export async function postgresUnderTest(): Promise<PostgresUnderTest> {
+  const { url, drop } = await testDatabase();
+  const administrator = new pg.Client({ connectionString: url });
+  await administrator.connect();
+  const opened: { close(): Promise<void> }[] = [];
+  const connect = (role: DatabaseRole, options: Partial<DatabaseOptions> = {}): Database => {
+    const database = new Database({
+      ...DEFAULTS,
+      url,
+      role,
+      logger: new MemoryLogger(),
+      metrics: new MemoryMetrics(),
+      ...options,
+    });
+    opened.push(database);
+    return database;
+  };
+  return {
+    url,
+    administrator,
+    connect,
+    stores: (definitions) => {
+      const types = new EventTypes(definitions);
+      const [app, worker] = [connect('groundwork_app'), connect('groundwork_worker')];
+      const [appSignals, workerSignals] = [app, worker].map(
+        (database) => new Signals(database, url, new MemoryLogger()),
+      );
+      opened.unshift(appSignals!, workerSignals!);
+      return {
+        events: new PostgresEventStore(app, types, appSignals!),
+        log: new PostgresEventLog(worker, types),
+        signal: new PostgresLogSignal(app, appSignals!),
+        commands: new PostgresCommandStore(app, appSignals!),
+        queue: new PostgresCommandQueue(worker, workerSignals!),
+        app,
+        worker,
+      };
+    },
+    close: async () => {
+      for (const closable of opened) await closable.close();
+      await administrator.end();
+      await drop();
+    },
+  };
+}
+
+const DEFAULTS = {
+  applicationName: 'groundwork-test',
+  poolSizeMax: 10,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 30_000,
+  lockTimeoutMs: 10_000,
+  idleTransactionTimeoutMs: 30_000,
+  slowQueryMs: 60_000,
+};

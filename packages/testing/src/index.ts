@@ -1,0 +1,28 @@
+// What tests of Groundwork and of contexts stand on.
+export { testDatabase, type TestDatabase } from './test-database.ts';
+export {
+  counter,
+  describeAggregateStore,
+  type AggregateStoreUnderTest,
+  type CounterEvent,
+  type CounterState,
+} from './aggregate-store/aggregate-store-contract.ts';
+export { FixedClock, SeededIds, SystemClock } from './clocks-and-ids.ts';
+export { describeCommandStore, type CommandStoreUnderTest } from './command-store/command-store-contract.ts';
+export { describeRunningCommands } from './command-store/running-commands-contract.ts';
+export { newCommand } from './command-store/new-command.ts';
+export { describeEventPublisher, type EventPublisherUnderTest } from './event-publisher/event-publisher-contract.ts';
+export { FakeEventBridge, type PutEventsRequest } from './event-publisher/fake-event-bridge.ts';
+export { eventually } from './eventually.ts';
+export {
+  describeEventStore,
+  type EventStoreFixture,
+  type EventStoreUnderTest,
+} from './event-store/event-store-contract.ts';
+export { describeDeciderLaws, given, type Then, type When } from './given-when-then.ts';
+export { collected, newEvent, newId, newRecordedEvent, newStream, newTenant } from './new-event.ts';
+export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
+export { describeProjectionStore } from './projection-store/projection-store-contract.ts';
+export type { MakeProjectionStore, ProjectionStoreUnderTest } from './projection-store/projection-fixture.ts';
+export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
+export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

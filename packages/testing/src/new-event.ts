@@ -1,0 +1,59 @@
+// Events and their surroundings for tests that do not care about the details.
+import { randomUUID } from 'node:crypto';
+import {
+  EventTypes,
+  recordedEvent,
+  type NewEvent,
+  type RecordedEvent,
+  type StoredEvent,
+} from '@groundwork/application';
+import { parseTenantId, streamId, uuidV7, type StreamId, type TenantId, type Uuid } from '@groundwork/domain';
+
+/** A tenant that no other test uses. */
+export const newTenant = (): TenantId => parseTenantId(`tenant-${randomUUID().slice(0, 18)}`);
+
+/** A stream that no other test uses. */
+export const newStream = (type = 'note'): StreamId => streamId(type, randomUUID());
+
+export const newId = (): Uuid => uuidV7(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+
+/** An event of the given type; whatever matters to the test is given in `form`. */
+export function newEvent(type: string, data: unknown, form: Partial<NewEvent> = {}): NewEvent {
+  return {
+    id: newId(),
+    type,
+    source: 'api',
+    occurredAt: new Date('2026-01-01T00:00:00.000Z'),
+    data,
+    metadata: { actor: 'tester', correlationId: 'correlation-1' },
+    ...form,
+  };
+}
+
+/** An event as the log gives it back, the first of its stream; whatever matters to the test is given in `form`. */
+export function newRecordedEvent(form: Partial<StoredEvent> = {}): RecordedEvent {
+  const stored: StoredEvent = {
+    position: 1n,
+    tenant: newTenant(),
+    stream: newStream(),
+    streamVersion: 1,
+    id: newId(),
+    type: 'NoteTaken',
+    schemaVersion: 1,
+    source: 'api',
+    occurredAt: new Date('2026-01-01T00:00:00.000Z'),
+    recordedAt: new Date('2026-01-01T00:00:01.000Z'),
+    metadata: { actor: 'tester', correlationId: 'correlation-1' },
+    validation: undefined,
+    dataText: '{}',
+    ...form,
+  };
+  return recordedEvent(stored, new EventTypes([{ type: stored.type, schemaVersion: stored.schemaVersion }]));
+}
+
+/** All items of an async iterable. */
+export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

@@ -1,0 +1,25 @@
+// What the projection runner does on every adapter of its ports.
+import { afterEach, beforeEach, describe } from '@jest/globals';
+import { describeFollowing } from './following-the-log.ts';
+import { describeFollowingUp } from './following-up.ts';
+import { describeParking } from './parking.ts';
+import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
+import { describeSeveralWorkers } from './several-workers.ts';
+import { describeTransientFaults } from './transient-faults.ts';
+
+/** Runs projections on the ports that `make` sets up; each test gets an empty log and an empty table. */
+export function describeProjectionRunner(name: string, make: MakeProjectionStore): void {
+  describe(`ProjectionRunner on ${name}`, () => {
+    let ports: ProjectionStoreUnderTest;
+    beforeEach(async () => {
+      ports = await make(noteList, noteTypes);
+    });
+    afterEach(() => ports.close());
+
+    describeFollowing(() => ports);
+    describeFollowingUp(() => ports);
+    describeParking(() => ports);
+    describeTransientFaults(() => ports);
+    describeSeveralWorkers(() => ports);
+  });
+}

@@ -1,0 +1,50 @@
+// `npm run --silent bench -- <suite> --json`: measures us against the plain way, in the same process and minute.
+import { parseArgs } from 'node:util';
+import { appendSuite } from './append-suite.ts';
+import { withBenchDatabase } from './bench-database.ts';
+import { machine } from './machine.ts';
+import type { Suite } from './suite.ts';
+
+const suites: readonly Suite[] = [appendSuite];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+});
+
+if (values.list) list();
+else await measure(positionals[0]);
+
+function list(): void {
+  const names = suites.map(({ name, description }) => ({ name, description }));
+  const lines = names.map(({ name, description }) => `${name.padEnd(12)} ${description}`);
+  process.stdout.write(`${values.json ? JSON.stringify(names) : lines.join('\n')}\n`);
+}
+
+async function measure(name: string | undefined): Promise<void> {
+  const suite = suites.find((candidate) => candidate.name === name);
+  if (suite === undefined) {
+    process.stderr.write(`There is no suite "${name ?? ''}". Suites: ${suites.map((each) => each.name).join(', ')}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const report = await withBenchDatabase(note, async (url) => {
+    const measuredOn = await machine(url);
+    const { results, ratios } = await suite.run(url, note);
+    return { suite: suite.name, machine: measuredOn, results, ratios };
+  });
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return;
+  }
+  for (const { name: contender, concurrency, perSecond, p50Ms, p99Ms } of report.results) {
+    const row = [contender.padEnd(10), String(concurrency).padStart(4), String(perSecond).padStart(8)];
+    process.stdout.write(`${row.join(' ')}/s   p50 ${p50Ms} ms   p99 ${p99Ms} ms\n`);
+  }
+  for (const [ratio, value] of Object.entries(report.ratios)) process.stdout.write(`${ratio.padEnd(22)} ${value}\n`);
+}
+
+/** Progress goes beside the result, never into it. */
+function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,65 @@
+// `npm test`: every test of the workspace, one summary line at the end, nothing left running.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { refusedSkips, summaryOf, type JestResults } from './summary.ts';
+import { openTestDesk } from './test-desk.ts';
+
+const root = join(import.meta.dirname, '../..');
+const resultsFile = join(root, 'test-output/results.json');
+const STOP_WAIT_MAX_MS = 15_000;
+
+mkdirSync(join(root, 'test-output'), { recursive: true });
+rmSync(resultsFile, { force: true });
+
+const desk = process.env['GW_TEST_DATABASE_URL'] ? undefined : await openTestDesk();
+const jest = startJest(process.argv.slice(2));
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => void endGroup(jest));
+
+const status = await new Promise<number>((resolve) => jest.once('exit', (code) => resolve(code ?? 1)));
+await endGroup(jest);
+await desk?.close();
+
+const results = readResults();
+const refused = process.env['CI'] === 'true' ? refusedSkips(results) : [];
+for (const name of refused) process.stdout.write(`Skipped, and with CI=true that is a failure: ${name}\n`);
+const summary = summaryOf(results, status, refused);
+process.stdout.write(`${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped\n`);
+process.exitCode = summary.failed > 0 ? 1 : 0;
+
+/** A process group of its own, so that everything the tests have started can be ended with it. */
+function startJest(extra: string[]): ChildProcess {
+  const options = ['--config', 'jest.config.mjs', '--maxWorkers=2', '--json', `--outputFile=${resultsFile}`];
+  return spawn(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), ...options, ...extra], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+      ...(desk ? { GW_TEST_DATABASE_DESK: desk.url } : {}),
+    },
+  });
+}
+
+async function endGroup({ pid }: ChildProcess): Promise<void> {
+  const deadline = Date.now() + STOP_WAIT_MAX_MS;
+  while (signalGroup(pid, Date.now() < deadline ? 'SIGTERM' : 'SIGKILL')) await sleep(200);
+}
+
+function signalGroup(pid: number | undefined, name: NodeJS.Signals): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, name);
+  } catch {
+    return false;
+  }
+}
+
+function readResults(): JestResults | undefined {
+  try {
+    return JSON.parse(readFileSync(resultsFile, 'utf8')) as JestResults;
+  } catch {
+    return undefined; // jest itself has failed, and has said why.
+  }
+}
