@@ -142,7 +142,9 @@ export class Database {
         await runner.query(tenantIs(tenant));
         const result = await work(runner.manager);
         await last((statement) => this.#send(client, statement));
-        // TypeORM does not look at the answer to its commit, which is ROLLBACK in a failed transaction.
+        // TypeORM does not look at the answer to its commit, which is ROLLBACK in a failed transaction. The state
+        // arrives after the error that made it, so that it is certain only behind one more message.
+        await client.query('');
         if (client.getTransactionStatus() === 'E') throw new Error('An error of the transaction was swallowed.');
         await runner.commitTransaction();
         return result;
