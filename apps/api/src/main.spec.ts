@@ -76,7 +76,8 @@ describe('the api as a process', () => {
     expect([answer.status, answer.headers.get('connection')]).toEqual([503, 'close']);
     expect(await answer.json()).toMatchObject({ code: 'query.position-not-reached' });
     expect(await api.exitCode).toBe(0);
-    expect(await connectionsOfApi()).toBe(0);
+    // On a busy machine PostgreSQL may still be putting away what the process has closed.
+    await eventually(async () => (await connectionsOfApi()) === 0);
     await infrastructure.close();
     await database.drop();
     rmSync(dataDir, { recursive: true });

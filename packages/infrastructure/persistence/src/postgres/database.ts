@@ -144,7 +144,7 @@ export class Database {
         await last((statement) => this.#send(client, statement));
         // TypeORM does not look at the answer to its commit, which is ROLLBACK in a failed transaction. The state
         // arrives after the error that made it, so that it is certain only behind one more message.
-        await client.query('');
+        await this.#control(client, 'transaction_state', '');
         if (client.getTransactionStatus() === 'E') throw new Error('An error of the transaction was swallowed.');
         await runner.commitTransaction();
         return result;
@@ -228,7 +228,7 @@ export class Database {
   }
 
   /** Statements about the transaction itself. */
-  #control(client: pg.PoolClient, operation: string, sql = operation): Promise<pg.QueryResult> {
+  #control(client: Pick<pg.Client, 'query'>, operation: string, sql = operation): Promise<pg.QueryResult> {
     return this.#meter.measure(operation, sql, () => client.query(sql));
   }
 

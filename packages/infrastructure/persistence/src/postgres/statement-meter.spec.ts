@@ -39,9 +39,9 @@ describe('the duration of database operations', () => {
     expect(seen('entity_select', 'ok') - entitiesBefore).toBe(1);
     expect(seen('entity_select', 'error')).toBe(1);
     // What the first call of all sent was measured, too, but not counted.
-    const before = { begin: 1, set_tenant: 1, commit: 1, rollback: 0 };
-    const own = { begin: 3, set_tenant: 3, commit: 2, rollback: 1 };
-    for (const operation of ['begin', 'set_tenant', 'commit', 'rollback'] as const) {
+    const before = { begin: 1, set_tenant: 1, transaction_state: 1, commit: 1, rollback: 0 };
+    const own = { begin: 3, set_tenant: 3, transaction_state: 1, commit: 2, rollback: 1 };
+    for (const operation of ['begin', 'set_tenant', 'transaction_state', 'commit', 'rollback'] as const) {
       expect([operation, seen(operation, 'ok')]).toEqual([operation, before[operation] + own[operation]]);
     }
     expect(sent()).toBe(5 + Object.values(own).reduce((sum, count) => sum + count));
