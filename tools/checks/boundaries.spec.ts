@@ -21,7 +21,7 @@ const infrastructure = 'packages/infrastructure/security/src';
 type Plant = readonly [name: string, folder: string, text: string, rule: string, file?: string];
 
 const refused = planted([
-  ['the domain imports typeorm', 'packages/domain/src', using('typeorm'), boundary],
+  ['S1-57 the domain imports typeorm', 'packages/domain/src', using('typeorm'), boundary],
   ['the domain imports node:crypto', 'packages/domain/src', using('node:crypto'), imports],
   ['the domain imports node:crypto late', 'packages/domain/src', importingLate('node:crypto'), syntax],
   ['the domain throws dice', 'packages/domain/src', 'export const dice = Math.random();', syntax],
@@ -39,7 +39,10 @@ const refused = planted([
   ['a model imports a feature', model, using('../features/search/search.ts'), imports],
   ['a model imports the application', model, using('@groundwork/application'), imports],
   ['a model imports node:crypto', model, using('node:crypto'), imports],
-  ['a model asks the clock', model, 'export const now = new Date();', syntax],
+  ['S1-57 a model writes SQL', model, using('pg'), imports],
+  ['S1-57 a model speaks HTTP', model, "export const answer = fetch('http://salesforce.example');", globals],
+  ['S1-57 a model writes a log', model, "console.log('created');", globals],
+  ['S1-57 a model asks the clock', model, 'export const now = new Date();', syntax],
   ['a model asks Date.now', model, 'export const now = Date.now();', syntax],
   ['a model asks the clock by another name', model, 'const D = Date;\nexport const now = new D();', syntax],
   ['a model hands the clock on', model, 'export const clock = { D: Date };', syntax],
