@@ -21,8 +21,9 @@ import { outputOf, withJson, type JsonOption } from './options.ts';
 export function addDatabaseCommands(gw: Command): void {
   const database = gw.command('db').description('look after the schema of the database');
   withJson(database.command('migrate'))
-    .description('run the migrations that are pending')
-    .action((options: JsonOption) => onDatabase(options, runMigrations));
+    .description('run the migrations that are pending, but for those that take something away')
+    .option('--contract', 'run those, too: no program of the version before runs any more')
+    .action((options: MigrateOptions) => onDatabase(options, runMigrations(options.contract === true)));
   withJson(database.command('status'))
     .description('tell which migrations have run; exit status 3 when some have not')
     .action((options: JsonOption) => onDatabase(options, showStatus));
@@ -78,6 +79,10 @@ interface SetupOptions extends JsonOption {
   readonly database?: string;
 }
 
+interface MigrateOptions extends JsonOption {
+  readonly contract?: boolean;
+}
+
 interface GenerateOptions extends JsonOption {
   readonly dir: string;
 }
@@ -101,11 +106,16 @@ async function onDatabase(options: JsonOption, work: Work): Promise<void> {
   }
 }
 
-async function runMigrations(url: string, settings: ProductSettings, output: Output): Promise<void> {
-  const report = await migrate(url, await productMigrations(settings));
-  const names = report.executed.map((name) => `ran ${name}`).join('\n');
-  output.result(report, names === '' ? 'The database is up to date.' : names);
-}
+const runMigrations =
+  (contract: boolean): Work =>
+  async (url, settings, output) => {
+    const report = await migrate(url, await productMigrations(settings), { holdContractions: !contract });
+    const lines = [
+      ...report.executed.map((name) => `ran ${name}`),
+      ...report.held.map((name) => `held ${name}: gw db migrate --contract runs it once the old programs have ended`),
+    ];
+    output.result(report, lines.join('\n') || 'The database is up to date.');
+  };
 
 async function showStatus(url: string, settings: ProductSettings, output: Output): Promise<void> {
   const status = await migrationStatus(url, await productMigrations(settings));

@@ -24,7 +24,9 @@ export {
 export {
   migrate,
   migrationStatus,
+  PLATFORM_MIGRATIONS,
   revertMigration,
+  type MigrateOptions,
   type MigrationReport,
   type MigrationStatus,
   type MigrationType,

@@ -7,8 +7,12 @@ import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { singleLoginSql } from './roles.ts';
 
-/** A TypeORM migration; its class name ends in the time it was written, which is its place in the order. */
-export type MigrationType = new () => MigrationInterface;
+/**
+ * A TypeORM migration; its class name ends in the time it was written, which is its place in the order. One that takes
+ * something away (a column, a right, a value that was allowed) says so by its phase: it can be held back until no
+ * program is left that was written for the schema before.
+ */
+export type MigrationType = new () => MigrationInterface & { readonly phase?: 'contract' };
 
 export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [Log1763700000000, CommandsAndProjections1763700100000];
 
@@ -18,6 +22,13 @@ const NOT_PERMITTED = '42501';
 export interface MigrationReport {
   /** Migrations this call has run, in order; none when the database was up to date. */
   readonly executed: readonly string[];
+  /** Contractions that are pending and were not run. */
+  readonly held: readonly string[];
+}
+
+export interface MigrateOptions {
+  /** Holds contractions back, but for those of a new database, where no program can be. */
+  readonly holdContractions?: boolean;
 }
 
 export interface MigrationStatus {
@@ -30,11 +41,18 @@ export interface MigrationStatus {
  * a lock: the second of two processes waits and finds nothing left to do. Throws Misconfigured `database.setup-needed`
  * when roles are missing that the login may not make, or when it may not become the owner of the tables.
  */
-export async function migrate(url: string, contextMigrations: readonly MigrationType[] = []): Promise<MigrationReport> {
+export async function migrate(
+  url: string,
+  contextMigrations: readonly MigrationType[] = [],
+  { holdContractions = false }: MigrateOptions = {},
+): Promise<MigrationReport> {
   return withLock(url, async (client) => {
     await setUp(client);
-    return withMigrations(url, contextMigrations, async (source) => ({
+    const held = holdContractions ? await pendingContractions(url, contextMigrations) : [];
+    const run = contextMigrations.filter((migration) => !held.includes(migration));
+    return withMigrations(url, run, async (source) => ({
       executed: (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name),
+      held: held.map(({ name }) => name),
     }));
   });
 }
@@ -105,6 +123,12 @@ async function isSetUp(client: pg.Client): Promise<boolean> {
            and to_regnamespace('groundwork') is not null as ready
       from pg_roles where rolname in ('groundwork_owner', 'groundwork_app', 'groundwork_worker')`);
   return rows[0]!.ready;
+}
+
+async function pendingContractions(url: string, migrations: readonly MigrationType[]): Promise<MigrationType[]> {
+  const { executed } = await migrationStatus(url, migrations);
+  if (executed.length === 0) return [];
+  return migrations.filter((Migration) => new Migration().phase === 'contract' && !executed.includes(Migration.name));
 }
 
 const withMigrations = <T>(
