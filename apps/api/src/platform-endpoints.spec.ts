@@ -104,6 +104,12 @@ describe('/v1/events', () => {
   ])('?%s is not accepted', async (query) => {
     expect((await call(`/v1/events?${query}`)).status).toBe(422);
   });
+
+  it('refuses a reader who is ahead of the log, which would skip what the log gets there', async () => {
+    expect((await call('/v1/events?after=6')).status).toBe(200);
+    const { status, body } = await call('/v1/events?after=7');
+    expect([status, body]).toEqual([409, expect.objectContaining({ code: 'events.ahead-of-log', head: '6' })]);
+  });
 });
 
 describe('/v1/streams', () => {

@@ -41,13 +41,19 @@ beforeEach(() => {
 });
 
 /** A projection that no program runs any more. */
-const leftBehind = [{ slice: 0, position: 1n, owner: undefined, updatedAt: new Date(0) }];
+const leftBehind = [{ slice: 0, position: 1n, isAheadOfLog: false, owner: undefined, updatedAt: new Date(0) }];
 
 const progress = (): ProjectionProgress => ({
   projection: 'clients.client-list',
   schemaVersion: 1,
   state,
-  slices: slices.map((position, slice) => ({ slice, position, owner: undefined, updatedAt: clock.now() })),
+  slices: slices.map((position, slice) => ({
+    slice,
+    position,
+    isAheadOfLog: position > head,
+    owner: undefined,
+    updatedAt: clock.now(),
+  })),
   parked: 0,
   rebuilds: [],
 });
@@ -97,6 +103,16 @@ describe('The watch over the loops', () => {
       slices[1] = head;
     });
     await expect(watch.check()).rejects.toThrow('stands at 10');
+  });
+
+  it('raises the alarm at once when a projection is ahead of the log, until it has been built anew', async () => {
+    [head, slices] = [10n, [12n, 9n]];
+    await pass(1_000);
+    const reason = 'clients.client-list has applied events that this log does not hold: slice 0 at 12.';
+    await expect(watch.check()).rejects.toThrow(reason);
+    head = 20n;
+    await pass(1_000);
+    await expect(watch.check()).resolves.toBeUndefined();
   });
 
   it('raises the alarm when the oldest open command stays the oldest, and takes it back when it is done', async () => {

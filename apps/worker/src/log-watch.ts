@@ -1,6 +1,8 @@
 // Compares every loop with the clock and with the log itself: a silent or stuck loop turns readiness red.
 import {
   pause,
+  reachedPosition,
+  refusalOf,
   type Clock,
   type CommandQueue,
   type Gauge,
@@ -8,7 +10,6 @@ import {
   type Logger,
   type LogSignal,
   type Metrics,
-  type ProjectionProgress,
   type ProjectionStore,
 } from '@groundwork/application';
 import type { WorkerLoop } from './worker-loop.ts';
@@ -38,9 +39,9 @@ export const COMMANDS = 'commands';
 
 /**
  * Watches the loops it is given. One that has not beaten for `stalledAfterMs`, or a running projection whose position
- * stands still for as long while the log is ahead of it, is an alarm until it moves again; so is the same command that
- * has been the oldest open one for as long, whatever it waits for. Measured against the true head and the true queue,
- * so that a reader that no longer reads cannot look level.
+ * stands still for as long while the log is ahead of it, is an alarm until it moves again, and one that is ahead of the
+ * log at once; so is the same command that has been the oldest open one for as long, whatever it waits for. Measured
+ * against the true head and the true queue, so that a reader that no longer reads cannot look level.
  */
 export class LogWatch implements HealthCheck, WorkerLoop {
   readonly name = 'worker-loops';
@@ -112,8 +113,11 @@ export class LogWatch implements HealthCheck, WorkerLoop {
     const stuck = new Map<string, string>();
     for (const progress of (await this.#ports.store.progress()).filter(({ projection }) => ours.has(projection))) {
       const { projection, state } = progress;
-      const position = slowestPosition(progress, head);
-      if (state !== 'running' || position >= head) this.#standing.delete(projection);
+      const [position, refusal] = [reachedPosition(progress), refusalOf(progress)];
+      if (refusal !== undefined) {
+        stuck.set(projection, refusal.message);
+        this.#standing.set(projection, { at: position, sinceMs: this.#nowMs() });
+      } else if (state !== 'running' || position >= head) this.#standing.delete(projection);
       else if (this.#hasStalled(projection, position)) {
         stuck.set(projection, `stands at ${position} while the log is at ${head}`);
       }
@@ -156,6 +160,3 @@ export class LogWatch implements HealthCheck, WorkerLoop {
     return this.#ports.clock.now().getTime();
   }
 }
-
-const slowestPosition = ({ slices }: ProjectionProgress, head: bigint): bigint =>
-  slices.reduce((slowest, { position }) => (position < slowest ? position : slowest), head);

@@ -96,6 +96,7 @@ export {
   type Slice,
 } from './ports/projection-store.ts';
 export { Tracer } from './ports/tracer.ts';
+export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export {
   PROJECTION_RUNNER_DEFAULTS,
   ProjectionRunner,

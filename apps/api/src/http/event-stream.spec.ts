@@ -117,6 +117,12 @@ describe('GET /v1/events/stream', () => {
     expect((await read('', { 'last-event-id': id })).status).toBe(422);
   });
 
+  it('refuses a reader who is ahead of the log, which was restored to an earlier point', async () => {
+    await append('a');
+    expect((await read('', { 'last-event-id': '1' })).status).toBe(200);
+    expect((await read('', { 'last-event-id': '2' })).status).toBe(409);
+  });
+
   it('is given to a tenant a bounded number of times, and again when one has left', async () => {
     const [first] = [await read(), await read()];
     expect((await read()).status).toBe(429);

@@ -1,7 +1,7 @@
 // The log as its tenant sees it: page by page, stream by stream, and live.
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { z } from 'zod';
-import { InvalidInput, NotFound } from '../errors.ts';
+import { Conflict, InvalidInput, NotFound } from '../errors.ts';
 import type { EventSource, RecordedEvent } from '../events/event.ts';
 import { ExactJson } from '../exact-json.ts';
 import type { Actor } from '../ports/access.ts';
@@ -44,23 +44,28 @@ export function eventEndpoints(events: EventStore, signal: LogSignal): readonly 
   // All who follow the log live look at its head together, however fast it grows.
   const head = new CoalescedRead(async () => (await signal.head()).position, HEAD_INTERVAL_MS);
   return [
-    listEvents(events),
+    listEvents(events, head),
     streamEvents({ events, signal, head }),
     readStream(events, '/v1/streams/:type/:id', z.object({ type: z.string(), id: z.string() })),
     readStream(events, '/v1/streams/:stream', z.object({ stream: z.string() })),
   ];
 }
 
-const listEvents = (events: EventStore): Endpoint =>
+const listEvents = (events: EventStore, head: CoalescedRead<bigint>): Endpoint =>
   endpoint({
     method: 'GET',
     path: '/v1/events',
     summary: 'The events of the tenant in the order in which they were recorded',
     permission: READ,
     query: z.strictObject({ ...filters, after: positionText.default('0'), limit: pageLimit }),
-    responses: { 200: { description: 'A page of events', schema: pageOf(eventBody) } },
+    responses: {
+      200: { description: 'A page of events', schema: pageOf(eventBody) },
+      409: { description: 'The log ends before `after`: it was restored to an earlier point' },
+    },
     async handle({ query: { after, limit, ...filter }, tenant, actor }) {
-      const found = await events.query(tenant, { ...queryOf(filter), after: BigInt(after), limit: limit + 1 });
+      const query = { ...queryOf(filter), after: BigInt(after), limit: limit + 1 };
+      const found = await events.query(tenant, query);
+      if (found.length === 0) refuseAheadOfLog(query.after, await head.ask());
       return { status: 200, body: page(found, limit, bodyFor(actor), ({ position }) => String(position)) };
     },
   });
@@ -78,9 +83,14 @@ const streamEvents = (ports: LivePorts): Endpoint =>
     summary: 'New events as they are recorded, as server-sent events; Last-Event-ID or after goes back in time',
     permission: READ,
     query: z.strictObject({ ...filters, after: positionText.optional() }),
-    responses: { 200: { description: 'text/event-stream; id is the position, data an event', schema: eventBody } },
+    responses: {
+      200: { description: 'text/event-stream; id is the position, data an event', schema: eventBody },
+      409: { description: 'The log ends before that position: it was restored to an earlier point' },
+    },
     async handle({ query: { after, ...filter }, tenant, actor, lastEventId }) {
-      const start = startOf(lastEventId ?? after) ?? (await ports.head.ask());
+      const head = await ports.head.ask();
+      const start = startOf(lastEventId ?? after) ?? head;
+      refuseAheadOfLog(start, head);
       const query = queryOf(filter);
       return {
         status: 200,
@@ -99,6 +109,17 @@ function startOf(text: string | undefined): bigint | undefined {
   );
 }
 
+/** Who has read further than the log goes has read another one: what this log gets there would be skipped. */
+function refuseAheadOfLog(after: bigint, head: bigint): void {
+  if (after <= head) return;
+  throw new Conflict(
+    'events.ahead-of-log',
+    `The log ends at position ${head}, before ${after}: it was restored to an earlier point.`,
+    'Read it again from a position that both logs have in common, 0 at the earliest.',
+    { head: String(head) },
+  );
+}
+
 async function* liveEvents(
   { events, signal, head: sharedHead }: LivePorts,
   tenant: TenantId,
@@ -110,6 +131,7 @@ async function* liveEvents(
   while (!stop.aborted) {
     // The head is taken first: what the query then does not find below it will never appear there.
     const head = await sharedHead.ask();
+    refuseAheadOfLog(after, head);
     const found = head > after ? await events.query(tenant, { ...query, after, limit: LIVE_PAGE_SIZE }) : [];
     for (const event of found) yield { id: String(event.position), data: bodyFor(actor)(event) };
     after = found.at(-1)?.position ?? after;

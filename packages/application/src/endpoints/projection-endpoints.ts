@@ -4,6 +4,7 @@ import { NotFound } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LogHead, LogSignal } from '../ports/event-log.ts';
 import type { ProjectionProgress, ProjectionStore } from '../ports/projection-store.ts';
+import { reachedPosition, refusalOf } from '../projections/ahead-of-log.ts';
 import { lagSecondsOf } from '../projections/projection-report.ts';
 import type { Projection } from '../projections/projection.ts';
 import { rebuildProjection } from '../projections/rebuild-projection.ts';
@@ -33,7 +34,7 @@ const partitionBody = z.object({
 const projectionBody = z.object({
   name: z.string(),
   schemaVersion: z.number().int(),
-  state: z.enum(['running', 'paused', 'outdated']),
+  state: z.enum(['running', 'paused', 'outdated', 'ahead-of-log']),
   position: z.string().describe('Everything up to here has taken effect.'),
   lagEvents: z.number().int().describe('How many events of the log are behind that position.'),
   lagSeconds: z
@@ -183,12 +184,12 @@ async function bodyOf(
 ): Promise<z.input<typeof projectionBody>> {
   const declared = ports.projections.find(({ name }) => name === progress.projection);
   const isOutdated = declared !== undefined && declared.schemaVersion !== progress.schemaVersion;
-  const reached = positionOf(progress);
+  const reached = reachedPosition(progress);
   const lagEvents = head.position > reached ? head.position - reached : 0n;
   return {
     name: progress.projection,
     schemaVersion: progress.schemaVersion,
-    state: isOutdated ? 'outdated' : progress.state,
+    state: isOutdated ? 'outdated' : refusalOf(progress) === undefined ? progress.state : 'ahead-of-log',
     position: String(reached),
     lagEvents: Number(lagEvents),
     lagSeconds: declared === undefined ? null : await lagSecondsOf(declared, reached, ports),
@@ -208,7 +209,7 @@ function operationOf(progress: ProjectionProgress, number: number, ports: Watch)
   if (rebuild === undefined) throw unknownOperation();
   const { target, end } = rebuild;
   if (end !== undefined) return pastOperationOf(target, end);
-  const reached = positionOf(progress);
+  const reached = reachedPosition(progress);
   const done = reached < target ? reached : target;
   const errors = progress.parked > 0 ? [`${progress.parked} streams are parked; see /v1/dead-letters`] : [];
   const rate = rateOf(progress.projection, reached, ports);
@@ -242,16 +243,6 @@ function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): nu
   const rate = hasGrown ? Number(position - last.position) / ((atMs - last.atMs) / 1000) : null;
   lastLooks.set(name, { position, atMs, rate });
   return rate;
-}
-
-/** The position below which every partition is complete. */
-function positionOf({ slices }: ProjectionProgress): bigint {
-  return (
-    slices.reduce<bigint | undefined>(
-      (least, { position }) => (least === undefined || position < least ? position : least),
-      undefined,
-    ) ?? 0n
-  );
 }
 
 const unknownOperation = (): NotFound =>

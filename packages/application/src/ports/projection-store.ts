@@ -38,6 +38,8 @@ export interface ProjectionProgress {
   readonly slices: readonly {
     readonly slice: number;
     readonly position: bigint;
+    /** The log does not reach the position, or holds another event there: it was restored to an earlier point. */
+    readonly isAheadOfLog: boolean;
     readonly owner: string | undefined;
     readonly updatedAt: Date;
   }[];
@@ -76,7 +78,8 @@ export interface ProjectionStore {
 
   /**
    * Runs `work` and moves the checkpoint from `slice.position` to `to` in one transaction: both or neither, exactly
-   * once. Throws Conflict `projection.checkpoint-moved` when another owner was faster.
+   * once. Throws Conflict `projection.checkpoint-moved` when another owner was faster, and `projection.ahead-of-log`
+   * when the log no longer holds the event behind which the checkpoint stands.
    */
   advance(
     projection: Projection,

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { LogSignal } from '../ports/event-log.ts';
 import type { Counter, Gauge, Histogram, Metrics } from '../ports/metrics.ts';
 import type { ProjectionStore } from '../ports/projection-store.ts';
+import { reachedPosition } from './ahead-of-log.ts';
 import type { Projection } from './projection.ts';
 
 export class ProjectionReport {
@@ -67,7 +68,7 @@ export class ProjectionReport {
     const [progress] = await this.#ports.store.progress(this.#projection.name);
     if (progress === undefined) return;
     const { position: head } = await this.#ports.signal.head();
-    const slowest = progress.slices.reduce((least, { position }) => (position < least ? position : least), head);
+    const slowest = reachedPosition(progress);
     this.#position.set(Number(slowest), this.#labels);
     this.#lagEvents.set(Number(head - slowest), this.#labels);
     this.#lagSeconds.set(await lagSecondsOf(this.#projection, slowest, this.#ports), this.#labels);

@@ -10,6 +10,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import { takeEffect, type Batch } from './projection-batch.ts';
+import { refusalOf } from './ahead-of-log.ts';
 import { ProjectionReport } from './projection-report.ts';
 import type { Projection } from './projection.ts';
 
@@ -69,6 +70,7 @@ export class ProjectionRunner {
   readonly #applied = new Map<number, bigint>();
   #isRegistered = false;
   #hasWarned = false;
+  #isRefused = false;
   #lastBeatAt: Date | undefined;
   /** The slices this worker holds, at the positions it left them. */
   #held: readonly Slice[] = [];
@@ -149,7 +151,10 @@ export class ProjectionRunner {
     this.#isRegistered = true;
     this.#held = await store.lease(this.#projection, owner, leaseMs, sliceCountMax);
     const [progress] = await store.progress(this.#projection.name);
-    if (progress !== undefined) this.#warnWhenOutdated(progress);
+    if (progress !== undefined) {
+      this.#warnWhenOutdated(progress);
+      this.#refuseAheadOfLog(progress);
+    }
     this.#hasParked = (progress?.parked ?? 0) > 0;
     this.#lookedAtMs = performance.now();
   }
@@ -272,6 +277,17 @@ export class ProjectionRunner {
       });
     }
     this.#hasWarned = stored !== schemaVersion;
+  }
+
+  /** A slice of another log stands still until it is built anew; what it has skipped would be lost unseen. */
+  #refuseAheadOfLog(progress: ProjectionProgress): void {
+    const refusal = refusalOf(progress);
+    if (refusal !== undefined && !this.#isRefused) {
+      this.#logger.error('The projection is refused.', { code: refusal.code, error: refusal.message });
+    }
+    this.#isRefused = refusal !== undefined;
+    const ahead = new Set(progress.slices.filter(({ isAheadOfLog }) => isAheadOfLog).map(({ slice }) => slice));
+    this.#held = this.#held.filter(({ slice }) => !ahead.has(slice));
   }
 
   #beat(): void {

@@ -1,6 +1,7 @@
 // Read your own write: a query waits until its projection has seen what the caller wrote.
 import { Unavailable } from '../errors.ts';
 import type { ProjectionStore } from '../ports/projection-store.ts';
+import { reachedPosition } from '../projections/ahead-of-log.ts';
 import { CoalescedRead } from './coalesced-read.ts';
 
 // A projection follows the log within milliseconds; nobody signals when it has.
@@ -30,8 +31,7 @@ export async function waitForPosition(
 /** The position that all slices of a projection have reached, 0n for an unknown projection. */
 export async function slowestPosition(projections: ProjectionStore, projection: string): Promise<bigint> {
   const [progress] = await projections.progress(projection);
-  const positions = progress?.slices.map(({ position }) => position) ?? [];
-  return positions.reduce((slowest, position) => (position < slowest ? position : slowest), positions[0] ?? 0n);
+  return progress === undefined ? 0n : reachedPosition(progress);
 }
 
 function lookAt(projections: ProjectionStore, projection: string): CoalescedRead<bigint> {

@@ -137,7 +137,14 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters {
         projection: name,
         schemaVersion,
         state,
-        slices: slices.map(({ position, owner, updatedAt }, slice) => ({ slice, position, owner, updatedAt })),
+        slices: slices.map(({ position, owner, updatedAt }, slice) => ({
+          slice,
+          position,
+          // Log and read models end with the same process: none of them is ever restored.
+          isAheadOfLog: false,
+          owner,
+          updatedAt,
+        })),
         parked: parked.length,
         rebuilds,
       }));

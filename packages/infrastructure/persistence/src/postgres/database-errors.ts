@@ -1,6 +1,6 @@
 // Which database errors pass by themselves, and what they are called outside.
 import { CodedError } from '@groundwork/domain';
-import { Unavailable } from '@groundwork/application';
+import { aheadOfLog, Unavailable } from '@groundwork/application';
 
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
@@ -17,6 +17,8 @@ const CONNECTION_MESSAGES =
   /connection terminated|timeout exceeded when trying to connect|not queryable|client was closed|connection ended|query read timeout/i;
 // Classes 08 connection, 53 resources, 57 operator, 58 system; 55P03 lock timeout, 40 rollback, 25006 read only.
 const TRANSIENT_STATES = /^(08|40|53|57P|58|55P03|57014|25006|25P03)/;
+/** Raised by the trigger that lets no checkpoint go on over another log. */
+const AHEAD_OF_LOG_STATE = 'GW001';
 // Classes 22 data exception, 23 constraint, 54 more than PostgreSQL can hold.
 const REFUSED_DATA_STATES = /^(22|23|54)/;
 
@@ -45,6 +47,7 @@ export const isDataRefused = (error: unknown): boolean => REFUSED_DATA_STATES.te
 /** The database's own error as one of ours: Unavailable for what passes, anything else unchanged. */
 export function translated(error: unknown): unknown {
   if (error instanceof CodedError) return error;
+  if (codeOf(error) === AHEAD_OF_LOG_STATE) return aheadOfLog((error as Error).message, { cause: error });
   if (isConnectionLost(error) || TRANSIENT_STATES.test(codeOf(error))) {
     return new Unavailable(
       'database.unavailable',

@@ -3,6 +3,7 @@ import { Misconfigured } from '@groundwork/application';
 import pg from 'pg';
 import { DataSource, type EntitySchema, type MigrationInterface } from 'typeorm';
 import { codeOf } from './database-errors.ts';
+import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkpoint-events.ts';
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { singleLoginSql } from './roles.ts';
@@ -14,7 +15,11 @@ import { singleLoginSql } from './roles.ts';
  */
 export type MigrationType = new () => MigrationInterface & { readonly phase?: 'contract' };
 
-export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [Log1763700000000, CommandsAndProjections1763700100000];
+export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
+  Log1763700000000,
+  CommandsAndProjections1763700100000,
+  CheckpointEvents1763700600000,
+];
 
 const MIGRATION_LOCK = 7091720342;
 const NOT_PERMITTED = '42501';

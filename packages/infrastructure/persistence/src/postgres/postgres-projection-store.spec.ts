@@ -10,55 +10,12 @@ import {
   SeededIds,
   SystemClock,
   MemoryMetrics,
-  type MakeProjectionStore,
 } from '@groundwork/testing';
 import { expect, it } from '@jest/globals';
-import { PostgresCommandStore } from './postgres-command-store.ts';
-import { PostgresDeadLetters } from './postgres-dead-letters.ts';
-import { PostgresEventLog } from './postgres-event-log.ts';
-import { PostgresEventStore } from './postgres-event-store.ts';
-import { PostgresLogSignal } from './postgres-log-signal.ts';
-import { PostgresProjectionStore } from './postgres-projection-store.ts';
-import { postgresUnderTest } from './postgres-under-test.ts';
-import { Signals } from './signals.ts';
+import { postgresProjectionsUnderTest } from './postgres-projections-under-test.ts';
 
-const TABLE = `
-  create schema contract authorization groundwork_owner;
-  set role groundwork_owner;
-  create table contract.note (
-    tenant text not null, id text not null, text text, count integer, size integer, stream_version bigint,
-    primary key (tenant, id)
-  );
-  alter table contract.note enable row level security, force row level security;
-  create policy own_tenant on contract.note to groundwork_app
-    using (tenant = nullif(current_setting('groundwork.tenant', true), ''))
-    with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
-  grant usage on schema contract to groundwork_app;
-  grant select on contract.note to groundwork_app;
-  grant insert, update, delete on contract.note to groundwork_worker;
-`;
-
-const make: MakeProjectionStore = async (_projection, types) => {
-  const postgres = await postgresUnderTest();
-  await postgres.administrator.query(TABLE);
-  const worker = postgres.connect('groundwork_worker');
-  const signals = new Signals(worker, postgres.url, new MemoryLogger());
-  return {
-    events: new PostgresEventStore(worker, types, signals),
-    log: new PostgresEventLog(worker, types),
-    signal: new PostgresLogSignal(worker, signals),
-    store: new PostgresProjectionStore(worker, signals),
-    commands: new PostgresCommandStore(worker, signals),
-    deadLetters: new PostgresDeadLetters(worker),
-    close: async () => {
-      await signals.close();
-      await postgres.close();
-    },
-  };
-};
-
-describeProjectionStore('PostgresProjectionStore', make);
-describeProjectionRunner('PostgresProjectionStore', make);
+describeProjectionStore('PostgresProjectionStore', postgresProjectionsUnderTest);
+describeProjectionRunner('PostgresProjectionStore', postgresProjectionsUnderTest);
 
 it('parks the stream of an event whose follow-up PostgreSQL refuses, and goes on with the others', async () => {
   const poison: Projection = {
@@ -76,7 +33,7 @@ it('parks the stream of an event whose follow-up PostgreSQL refuses, and goes on
       },
     },
   };
-  const ports = await make(poison, new EventTypes([{ type: 'NoteWritten', schemaVersion: 1 }]));
+  const ports = await postgresProjectionsUnderTest(poison, new EventTypes([{ type: 'NoteWritten', schemaVersion: 1 }]));
   const [tenant, refused] = [newTenant(), newStream()];
   for (const [stream, key] of [
     [newStream(), 'a'],

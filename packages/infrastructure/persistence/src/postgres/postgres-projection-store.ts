@@ -98,6 +98,7 @@ export class PostgresProjectionStore implements ProjectionStore {
         schema_version: number;
         state: 'running' | 'paused';
         parked: number;
+        is_ahead_of_log: boolean;
         rebuild_targets: string[];
         rebuild_ends: string[];
       }
@@ -113,6 +114,7 @@ export class PostgresProjectionStore implements ProjectionStore {
       slices: slices.map((row) => ({
         slice: row.slice,
         position: BigInt(row.position),
+        isAheadOfLog: row.is_ahead_of_log,
         owner: row.owner ?? undefined,
         updatedAt: row.updated_at,
       })),
@@ -177,6 +179,7 @@ const LEASE = `
 
 const PROGRESS = `
   select s.projection, s.slice, s.slices, s.position, s.epoch,
+         groundwork.is_ahead_of_log(s.position, s.event_id) as is_ahead_of_log,
          case when s.lease_until > clock_timestamp() then s.owner end as owner, s.updated_at, p.schema_version, p.state,
          p.rebuild_targets, p.rebuild_ends, groundwork.parked_count(p.name) as parked
     from groundwork.projection_slice s join groundwork.projection p on p.name = s.projection

@@ -1,0 +1,57 @@
+// Read models and their projections in PostgreSQL, for the specs of this folder.
+import type { MakeProjectionStore, ProjectionStoreUnderTest } from '@groundwork/testing';
+import { MemoryLogger } from '@groundwork/testing';
+import { PostgresCommandStore } from './postgres-command-store.ts';
+import { PostgresDeadLetters } from './postgres-dead-letters.ts';
+import { PostgresEventLog } from './postgres-event-log.ts';
+import { PostgresEventStore } from './postgres-event-store.ts';
+import { PostgresLogSignal } from './postgres-log-signal.ts';
+import { PostgresProjectionStore } from './postgres-projection-store.ts';
+import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
+import { Signals } from './signals.ts';
+
+export interface PostgresProjectionsUnderTest extends ProjectionStoreUnderTest {
+  readonly url: string;
+  readonly administrator: PostgresUnderTest['administrator'];
+}
+
+/** The stores as one worker holds them, with the table of the contract's `noteList`. */
+export const postgresProjectionsUnderTest = async (
+  ...[, types]: Parameters<MakeProjectionStore>
+): Promise<PostgresProjectionsUnderTest> => {
+  const postgres = await postgresUnderTest();
+  await postgres.administrator.query(TABLE);
+  const worker = postgres.connect('groundwork_worker');
+  const signals = new Signals(worker, postgres.url, new MemoryLogger());
+  return {
+    url: postgres.url,
+    administrator: postgres.administrator,
+    events: new PostgresEventStore(worker, types, signals),
+    log: new PostgresEventLog(worker, types),
+    signal: new PostgresLogSignal(worker, signals),
+    store: new PostgresProjectionStore(worker, signals),
+    commands: new PostgresCommandStore(worker, signals),
+    deadLetters: new PostgresDeadLetters(worker),
+    close: async () => {
+      await signals.close();
+      await postgres.close();
+    },
+  };
+};
+
+const TABLE = `
+  create schema contract authorization groundwork_owner;
+  set role groundwork_owner;
+  create table contract.note (
+    tenant text not null, id text not null, text text, count integer, size integer, stream_version bigint,
+    primary key (tenant, id)
+  );
+  alter table contract.note enable row level security, force row level security;
+  create policy owner_all on contract.note to groundwork_owner using (true) with check (true);
+  create policy own_tenant on contract.note to groundwork_app
+    using (tenant = nullif(current_setting('groundwork.tenant', true), ''))
+    with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
+  grant usage on schema contract to groundwork_app;
+  grant select on contract.note to groundwork_app;
+  grant insert, update, delete on contract.note to groundwork_worker;
+`;
