@@ -11,7 +11,7 @@ import {
 } from '@groundwork/persistence';
 import { testDatabase } from '@groundwork/testing';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import pg from 'pg';
@@ -131,7 +131,7 @@ describe('migrations', () => {
   });
 });
 
-const PLATFORM = 2;
+const PLATFORM = readdirSync(join(ROOT, 'packages/infrastructure/persistence/src/postgres/migrations')).length;
 
 async function emptyDatabase(): Promise<string> {
   const name = `migrated_${crypto.randomUUID().replaceAll('-', '')}`;
