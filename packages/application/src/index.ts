@@ -72,7 +72,15 @@ export {
   type NewCommand,
   type StoredCommand,
 } from './ports/command-store.ts';
-export { EventLog, LogSignal, type LogHead, type LogPage, type LogRead, type StreamKey } from './ports/event-log.ts';
+export {
+  EventLog,
+  LogSignal,
+  type LogHead,
+  type LogPage,
+  type LogRead,
+  type StreamKey,
+  type TenantBacklog,
+} from './ports/event-log.ts';
 export { EventPublisher } from './ports/event-publisher.ts';
 export {
   EventStore,

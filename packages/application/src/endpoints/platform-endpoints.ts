@@ -29,7 +29,7 @@ export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
-    ...projectionEndpoints({ projections, store, signal, clock }),
+    ...projectionEndpoints({ projections, store, deadLetters, signal, clock }),
     ...deadLetterEndpoints(deadLetters),
   ];
 }

@@ -1,11 +1,12 @@
 // How far the projections are, and what the operator of the installation can do about it: all tenants share them.
 import { z } from 'zod';
 import { NotFound } from '../errors.ts';
+import type { Actor } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { LogHead, LogSignal } from '../ports/event-log.ts';
-import type { ProjectionProgress, ProjectionStore } from '../ports/projection-store.ts';
+import type { LogSignal } from '../ports/event-log.ts';
+import type { DeadLetters, ProjectionProgress, ProjectionStore } from '../ports/projection-store.ts';
 import { reachedPosition, refusalOf } from '../projections/ahead-of-log.ts';
-import { lagSecondsOf } from '../projections/projection-report.ts';
+import { ageInSeconds, lagSecondsOf } from '../projections/projection-report.ts';
 import type { Projection } from '../projections/projection.ts';
 import { rebuildProjection } from '../projections/rebuild-projection.ts';
 import { endpoint, type Endpoint, type EndpointResponse } from './endpoint.ts';
@@ -13,6 +14,7 @@ import { pageOf } from './page.ts';
 import { OPERATE_INSTALLATION, READ } from './platform-roles.ts';
 
 export interface ProjectionPorts {
+  readonly deadLetters: DeadLetters;
   readonly projections: readonly Projection[];
   readonly store: ProjectionStore;
   readonly signal: LogSignal;
@@ -36,19 +38,16 @@ const projectionBody = z.object({
   schemaVersion: z.number().int(),
   state: z.enum(['running', 'paused', 'outdated', 'ahead-of-log']),
   position: z.string().describe('Everything up to here has taken effect.'),
-  lagEvents: z.number().int().describe('How many events of the log are behind that position.'),
+  lagEvents: z.number().int().describe("How many of the tenant's events are behind that position."),
   lagSeconds: z
     .number()
     .nullable()
-    .describe('The age of the oldest event of its types behind that position; null when this api does not know it.'),
+    .describe("The age of the tenant's oldest event of its types behind it; null when this api does not know it."),
   rate: z
     .number()
     .nullable()
-    .describe('Positions a second since this process was last asked; null at the first question.'),
-  parked: z
-    .number()
-    .int()
-    .describe('How many streams, of all tenants, wait behind an event that could not be applied.'),
+    .describe('Positions a second since this process was last asked; null at the first question and for tenants.'),
+  parked: z.number().int().describe("How many of the tenant's streams wait behind an event that could not be applied."),
   partitions: z.array(partitionBody),
 });
 const operationBody = z.object({
@@ -79,12 +78,12 @@ const listProjections = (ports: Watch): Endpoint =>
   endpoint({
     method: 'GET',
     path: '/v1/projections',
-    summary: 'All projections and how far they are; the numbers count the events of all tenants',
+    summary: 'All projections and how far they are; to those who run the installation the numbers tell of all tenants',
     permission: READ,
     responses: { 200: { description: 'All projections', schema: pageOf(projectionBody) } },
-    async handle() {
-      const [progress, head] = await Promise.all([ports.store.progress(), ports.signal.head()]);
-      const items = await Promise.all(progress.map((one) => bodyOf(one, head, ports)));
+    async handle({ actor }) {
+      const progress = await ports.store.progress();
+      const items = await Promise.all(progress.map((one) => bodyOf(one, actor, ports)));
       return { status: 200, body: { items, next: null } };
     },
   });
@@ -100,7 +99,7 @@ const getProjection = (ports: Watch): Endpoint =>
       200: { description: 'The projection', schema: projectionBody },
       404: { description: 'No such projection' },
     },
-    handle: async ({ params }) => answerWith(ports, params.name),
+    handle: async ({ params, actor }) => answerWith(ports, params.name, actor),
   });
 
 const postRebuild = (ports: Watch): Endpoint =>
@@ -142,10 +141,10 @@ const setProjectionState = (
       200: { description: 'The projection', schema: projectionBody },
       404: { description: 'No such projection' },
     },
-    async handle({ params }) {
+    async handle({ params, actor }) {
       await progressOf(ports.store, params.name);
       await ports.store.setState(params.name, state);
-      return answerWith(ports, params.name);
+      return answerWith(ports, params.name, actor);
     },
   });
 
@@ -168,9 +167,8 @@ const getOperation = (ports: Watch): Endpoint =>
     },
   });
 
-async function answerWith(ports: Watch, name: string): Promise<EndpointResponse> {
-  const [progress, head] = await Promise.all([progressOf(ports.store, name), ports.signal.head()]);
-  return { status: 200, body: await bodyOf(progress, head, ports) };
+async function answerWith(ports: Watch, name: string, actor: Actor): Promise<EndpointResponse> {
+  return { status: 200, body: await bodyOf(await progressOf(ports.store, name), actor, ports) };
 }
 
 async function progressOf(store: ProjectionStore, name: string): Promise<ProjectionProgress> {
@@ -179,28 +177,59 @@ async function progressOf(store: ProjectionStore, name: string): Promise<Project
 
 async function bodyOf(
   progress: ProjectionProgress,
-  head: LogHead,
+  actor: Actor,
   ports: Watch,
 ): Promise<z.input<typeof projectionBody>> {
   const declared = ports.projections.find(({ name }) => name === progress.projection);
   const isOutdated = declared !== undefined && declared.schemaVersion !== progress.schemaVersion;
   const reached = reachedPosition(progress);
-  const lagEvents = head.position > reached ? head.position - reached : 0n;
   return {
     name: progress.projection,
     schemaVersion: progress.schemaVersion,
     state: isOutdated ? 'outdated' : refusalOf(progress) === undefined ? progress.state : 'ahead-of-log',
     position: String(reached),
-    lagEvents: Number(lagEvents),
-    lagSeconds: declared === undefined ? null : await lagSecondsOf(declared, reached, ports),
-    rate: rateOf(progress.projection, reached, ports),
-    parked: progress.parked,
+    ...(actor.permissions.has(OPERATE_INSTALLATION)
+      ? await numbersOfAll(progress, declared, reached, ports)
+      : await numbersOfTenant(progress, declared, reached, { ...ports, actor })),
     partitions: progress.slices.map(({ slice, position, owner, updatedAt }) => ({
       partition: slice,
       position: String(position),
       owner: owner ?? null,
       updatedAt: updatedAt.toISOString(),
     })),
+  };
+}
+
+type Numbers = Pick<z.input<typeof projectionBody>, 'lagEvents' | 'lagSeconds' | 'rate' | 'parked'>;
+
+async function numbersOfAll(
+  progress: ProjectionProgress,
+  declared: Projection | undefined,
+  reached: bigint,
+  ports: Watch,
+): Promise<Numbers> {
+  const { position: head } = await ports.signal.head();
+  return {
+    lagEvents: head > reached ? Number(head - reached) : 0,
+    lagSeconds: declared === undefined ? null : await lagSecondsOf(declared, reached, ports),
+    rate: rateOf(progress.projection, reached, ports),
+    parked: progress.parked,
+  };
+}
+
+/** What the caller's own tenant waits for: sums over tenants would tell how busy the others are. */
+async function numbersOfTenant(
+  { projection }: ProjectionProgress,
+  declared: Projection | undefined,
+  reached: bigint,
+  { signal, deadLetters, clock, actor: { tenant } }: Watch & { readonly actor: Actor },
+): Promise<Numbers> {
+  const { events, oldestAt } = await signal.backlogOf(tenant, reached, declared?.eventTypes ?? []);
+  return {
+    lagEvents: events,
+    lagSeconds: declared === undefined ? null : ageInSeconds(oldestAt, clock),
+    rate: null,
+    parked: await deadLetters.count(tenant, projection),
   };
 }
 

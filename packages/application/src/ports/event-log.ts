@@ -1,5 +1,6 @@
 // The whole log in commit order, over all tenants: what projections and relays read.
 import type { RecordedEvent } from '../events/event.ts';
+import type { TenantId } from '@groundwork/domain';
 import { port } from '../port.ts';
 
 export interface LogHead {
@@ -46,6 +47,11 @@ export interface StreamKey {
   readonly id: string;
 }
 
+export interface TenantBacklog {
+  readonly events: number;
+  readonly oldestAt: Date | undefined;
+}
+
 /** Positions and times of the log only, for those who may not read it: readiness, lag and waiting for a projection. */
 export interface LogSignal {
   head(): Promise<LogHead>;
@@ -56,5 +62,7 @@ export interface LogSignal {
   waitForGrowth(timeoutMs: number, stop?: AbortSignal): Promise<void>;
   /** When the first event behind the position that has one of these types was recorded, whichever tenant's it is. */
   oldestAfter(position: bigint, types: readonly string[]): Promise<Date | undefined>;
+  /** How many events of one tenant are behind the position, and when the first of them with one of these types came. */
+  backlogOf(tenant: TenantId, position: bigint, types: readonly string[]): Promise<TenantBacklog>;
 }
 export const LogSignal = port<LogSignal>('LogSignal');

@@ -101,6 +101,8 @@ export const ProjectionStore = port<ProjectionStore>('ProjectionStore');
 
 /** Parked streams as operators of one tenant see them. */
 export interface DeadLetters {
+  /** How many streams of the tenant the projection has parked. */
+  count(tenant: string, projection: string): Promise<number>;
   list(tenant: string, query: { projection?: string; limit: number; after?: string }): Promise<readonly ParkedStream[]>;
   /** Records the operator's decision; the worker carries it out. Undefined when the id is unknown to the tenant. */
   decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined>;

@@ -82,6 +82,9 @@ export async function lagSecondsOf(
   reached: bigint,
   { signal, clock }: { readonly signal: LogSignal; readonly clock: Clock },
 ): Promise<number> {
-  const oldest = await signal.oldestAfter(reached, eventTypes);
-  return oldest === undefined ? 0 : Math.max(0, clock.now().getTime() - oldest.getTime()) / 1000;
+  return ageInSeconds(await signal.oldestAfter(reached, eventTypes), clock);
 }
+
+/** How old what happened then is now; nothing is 0 seconds old. */
+export const ageInSeconds = (at: Date | undefined, clock: Clock): number =>
+  at === undefined ? 0 : Math.max(0, clock.now().getTime() - at.getTime()) / 1000;

@@ -1,6 +1,7 @@
 // The part of the contract about the whole log, over all tenants.
 import { describe, expect, it } from '@jest/globals';
 import type { LogRead, RecordedEvent } from '@groundwork/application';
+import type { TenantId } from '@groundwork/domain';
 import { newEvent, newStream, newTenant } from '../new-event.ts';
 import type { StoreAccess } from './event-store-contract.ts';
 import { allTypes } from './types.ts';
@@ -146,6 +147,25 @@ function describeSignals(store: StoreAccess): void {
     expect(await signal.oldestAfter(start + 32n, ['FactAmended'])).toBeUndefined();
     expect(await signal.oldestAfter(start, allTypes)).toEqual(recordedAt(start + 1n));
     expect(await signal.oldestAfter(start, [])).toBeUndefined();
+  });
+
+  it('counts what one tenant has behind a position, and when the first of some types came', async () => {
+    const { events, signal } = store();
+    const { position: start } = await signal.head();
+    const [mine, theirs] = [newTenant(), newTenant()];
+    const append = async (tenant: TenantId, type: string): Promise<bigint> => {
+      const written = [newEvent(type, {})];
+      return (await events.append({ tenant, stream: newStream(), expected: 0, events: written })).position;
+    };
+    await append(theirs, 'FactAmended');
+    const first = await append(mine, 'FactKept');
+    const amended = await append(mine, 'FactAmended');
+
+    const [, { recordedAt }] = (await events.query(mine, { after: 0n, limit: 10 })) as [unknown, RecordedEvent];
+    expect(await signal.backlogOf(mine, start, ['FactAmended'])).toEqual({ events: 2, oldestAt: recordedAt });
+    expect(await signal.backlogOf(mine, first, ['FactKept'])).toEqual({ events: 1, oldestAt: undefined });
+    expect(await signal.backlogOf(mine, amended, allTypes)).toEqual({ events: 0, oldestAt: undefined });
+    expect(await signal.backlogOf(newTenant(), 0n, allTypes)).toEqual({ events: 0, oldestAt: undefined });
   });
 
   it('ends a wait when the log grows, when the time is over, and when told to stop', async () => {

@@ -32,6 +32,8 @@ export function describeDeadLetters(ports: () => ProjectionStoreUnderTest): void
       });
       expect(await ports().deadLetters.list(tenant, { limit: 10 })).toEqual([parked]);
       expect(await ports().deadLetters.list(newTenant(), { limit: 10 })).toEqual([]);
+      expect(await ports().deadLetters.count(tenant, noteList.name)).toBe(1);
+      expect(await ports().deadLetters.count(newTenant(), noteList.name)).toBe(0);
       expect((await ports().store.progress(noteList.name))[0]!.parked).toBe(1);
     });
 

@@ -61,6 +61,7 @@ export function describeSeveralWorkers(ports: () => ProjectionStoreUnderTest): v
       const signal: LogSignal = {
         head: () => ports().signal.head(),
         oldestAfter: (position, types) => ports().signal.oldestAfter(position, types),
+        backlogOf: (...asked) => ports().signal.backlogOf(...asked),
         waitForGrowth: async (timeoutMs) => void (waits.push(timeoutMs) === 2 && stop.abort()),
       };
       const { runner } = newRunner({ ...ports(), signal }, noteList, { leaseMs: 3_000, pollIntervalMs: 60_000 });

@@ -21,6 +21,7 @@ import {
   type StoredEvent,
   type StreamKey,
   type StreamRange,
+  type TenantBacklog,
 } from '@groundwork/application';
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { WakeUp } from './wake-up.ts';
@@ -126,6 +127,11 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
 
   async oldestAfter(position: bigint, types: readonly string[]): Promise<Date | undefined> {
     return this.#page(position, 1, ({ type }) => types.includes(type))[0]?.recordedAt;
+  }
+
+  async backlogOf(tenant: TenantId, position: bigint, types: readonly string[]): Promise<TenantBacklog> {
+    const behind = this.#page(position, Infinity, (event) => event.tenant === tenant);
+    return { events: behind.length, oldestAt: behind.find(({ type }) => types.includes(type))?.recordedAt };
   }
 
   /** The answer to an append whose events are all stored already; throws DuplicateEvent when one differs. */

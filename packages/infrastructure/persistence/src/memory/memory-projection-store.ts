@@ -187,6 +187,11 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters {
     return all.filter(({ id }) => after === undefined || id > after).slice(0, limit);
   }
 
+  async count(tenant: string, projection: string): Promise<number> {
+    const parked = this.#projections.get(projection)?.parked ?? [];
+    return parked.filter(({ stream }) => stream.tenant === tenant).length;
+  }
+
   async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {
     for (const known of this.#projections.values()) {
       const found = known.parked.find((parked) => parked.id === id && parked.stream.tenant === tenant);

@@ -41,6 +41,17 @@ export class PostgresDeadLetters implements DeadLetters {
     return rows.map(parkedStreamOf);
   }
 
+  async count(tenant: string, projection: string): Promise<number> {
+    const [row] = await this.#database.transaction(tenant, ({ query }) =>
+      query<{ count: number }>({
+        name: 'count_dead_letters',
+        text: 'select count(*)::int as count from groundwork.parked_stream where tenant = $1 and projection = $2',
+        values: [tenant, projection],
+      }),
+    );
+    return row!.count;
+  }
+
   async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {
     const [row] = await this.#database.transaction(tenant, ({ query }) =>
       query<ParkedRow>({
