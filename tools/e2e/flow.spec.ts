@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { badRequests } from '../../apps/api/src/fuzz/bad-requests.ts';
 import { sendRequests, type FuzzAnswer } from '../../apps/api/src/fuzz/send-requests.ts';
@@ -10,10 +12,23 @@ import { freePorts, holds, partOf, startProduct, type Ports, type Product } from
 
 const SEED = Number(process.env['GW_TEST_SEED'] ?? 20260507);
 const FUZZ_COUNT = 5_000;
+const GW = join(import.meta.dirname, '../../apps/cli/bin/gw.js');
+const execute = promisify(execFile);
 
 interface Item extends Record<string, unknown> {
   readonly id: string;
   readonly position: string;
+}
+interface Step extends Item {
+  readonly actor: string;
+  readonly occurredAt: string;
+  readonly streamVersion: number;
+  readonly state: { readonly value: object };
+  readonly rows: readonly { readonly key: string; readonly value: Item; readonly changed: readonly string[] }[];
+}
+interface Lineage {
+  readonly columns: readonly { readonly column: string; readonly value: unknown; readonly origin: Item }[];
+  readonly items: readonly { readonly command: unknown }[];
 }
 interface Page {
   readonly items: readonly Item[];
@@ -48,6 +63,14 @@ describe('the whole product', () => {
       expect(await json(location)).toHaveProperty('status', expect.stringMatching(/^(processed|failed)$/)),
     );
     return product.send(location);
+  }
+  /** What `gw` prints as JSON. */
+  async function gw(...args: readonly string[]): Promise<unknown> {
+    const access = ['--url', product.url, '--token', product.authorization.replace('Bearer ', ''), '--json'];
+    const { stdout } = await execute(process.execPath, [GW, ...args, ...access], {
+      env: { PATH: process.env['PATH'] },
+    });
+    return JSON.parse(stdout);
   }
   const logged = (service: string, correlationId: string): readonly Item[] =>
     product.lines
@@ -157,6 +180,44 @@ describe('the whole product', () => {
       ['', '/history'].map((end) => product.ask(`/v1/clients/001Nobody000000AAA${end}`)),
     );
     expect(unknown.map(({ status }) => status)).toEqual([404, 404]);
+  });
+
+  it('S3-04 prints every state that a client had, by whom and when, what made its row, and what a request led to', async () => {
+    const feed = clientFeed('Why', 0, 3);
+    await run(feed.changes[0]!.forms[0], { 'x-correlation-id': 'why-1' });
+    await run(feed.changes[1]!.forms[0], { 'x-correlation-id': 'why-2' });
+    await run(feed.changes[2]!.forms[1]);
+    const client = `/v1/clients/${feed.clientId}`;
+    await holds(async () => expect(await json(client)).toMatchObject(feed.expected));
+    const stream = `client/${feed.clientId}`;
+
+    const { items: history } = await page(`${client}/history`);
+    const { items: steps } = (await gw('replay', stream, '--steps')) as { items: readonly Step[] };
+    expect(steps.map(({ streamVersion }) => streamVersion)).toEqual([1, 2, 3]);
+    for (const [at, { state, rows, actor, occurredAt }] of steps.entries()) {
+      expect([actor, occurredAt]).toEqual(['developer', history[at]!['occurredAt']]);
+      const existence = history[at]!['type'] === 'ClientDeleted' ? 'deleted' : 'known';
+      expect(state.value).toMatchObject({ existence, creation: 'seen' });
+      const then = (await json(`${client}?asOf=${occurredAt}`)) as Item;
+      expect(rows.map(({ key, value }) => [key, value['name'], value['status']])).toEqual([
+        [feed.clientId, then['name'], then['status']],
+      ]);
+    }
+    expect(await gw('replay', stream, '--version', '2')).toEqual(steps[1]);
+
+    const row = (await gw('explain', 'row', 'clients.client-list', feed.clientId)) as Lineage;
+    expect(row).toMatchObject({ stream, isStored: true, differs: [], isCut: false });
+    expect(row.items.map(({ command }) => command)).toEqual(
+      Array(3).fill(expect.objectContaining({ type: 'clients.record-change', status: 'processed' })),
+    );
+    const lastChange = steps.findLast(({ rows: [shown] }) => shown!.changed.includes('name'))!;
+    const name = row.columns.find(({ column }) => column === 'name')!;
+    expect(name).toMatchObject({ value: ((await json(client)) as Item)['name'], origin: { id: lastChange.id } });
+
+    const [event] = (await page('/v1/events?correlationId=why-2')).items;
+    expect(await gw('trace', 'why-2')).toMatchObject({
+      tree: [{ kind: 'command', actor: 'developer', status: 'processed', led: [{ id: event!.id, stream, led: [] }] }],
+    });
   });
 
   it('S0-33 pages by number from 1 and up to 100; by cursor while clients arrive, everybody of the start comes once', async () => {

@@ -14,6 +14,8 @@ import {
   platformEndpoints,
   Projection,
   ProjectionStore,
+  ReadModels,
+  StreamModel,
   type Port,
 } from '@groundwork/application';
 import type { App } from '@groundwork/configuration';
@@ -32,6 +34,7 @@ export const API_ROOTS: readonly Port<unknown>[] = [
   LogSignal,
   Metrics,
   ProjectionStore,
+  ReadModels,
 ];
 
 /** The endpoints of all contexts and of the platform itself, and what serving them needs. */
@@ -44,6 +47,8 @@ export function apiPorts(app: App): ApiPorts {
     projectionStore,
     deadLetters: app.get(DeadLetters),
     projections: app.getAll(Projection),
+    models: app.getAll(StreamModel),
+    readModels: app.get(ReadModels),
     access: app.get(Access),
     clock: app.get(Clock),
   });

@@ -7,6 +7,30 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const gwJs = join(import.meta.dirname, '../bin/gw.js');
 
+const event = (id: string, type: string, streamVersion: number) => ({
+  kind: 'event',
+  id,
+  type,
+  causationId: 'c1',
+  actor: 'ada',
+  stream: 'note/a',
+  streamVersion,
+  position: String(streamVersion + 6),
+  recordedAt: '2026-01-01T08:00:01.000Z',
+});
+const command = { kind: 'command', causationId: null, actor: 'ada', status: 'processed', error: null };
+/** What the api tells of the correlation `order-1`. */
+const TRACED = [
+  { ...command, id: 'c1', type: 'notes.write-note', acceptedAt: '2026-01-01T08:00:00.000Z' },
+  {
+    ...{ ...command, id: 'c2', type: 'notes.announce', acceptedAt: '2026-01-01T08:00:02.000Z', causationId: 'e1' },
+    ...{ actor: 'projection:notes.list', status: 'failed' },
+    error: { code: 'notes.refused', message: 'Nobody listens.' },
+  },
+  event('e1', 'NoteWritten', 1),
+  event('e2', 'NoteFiled', 2),
+];
+
 describe('gw', () => {
   let dataDir: string;
   beforeAll(() => {
@@ -134,6 +158,10 @@ describe('gw', () => {
             rate: 6.952406323696,
           };
           response.end(JSON.stringify({ items: [list] }));
+        } else if (request.url?.startsWith('/v1/correlations/order-1?') === true) {
+          const isFirst = !request.url.includes('cursor=');
+          const page = isFirst ? { items: TRACED.slice(0, 2), next: 'x~2' } : { items: TRACED.slice(2), next: null };
+          response.end(JSON.stringify(page));
         } else {
           const problem = { code: 'projections.unknown', detail: 'There is no projection "x".', next: 'See the list.' };
           response.writeHead(404, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
@@ -152,6 +180,30 @@ describe('gw', () => {
       ]);
       const json = await gw(['projections', 'list', '--url', url, '--json']);
       expect(JSON.parse(json.stdout)).toMatchObject([{ name: 'clients.client-list', position: '12' }]);
+    });
+
+    it('draws what followed from one request as a tree, and nests it as JSON', async () => {
+      expect((await gw(['trace', 'order-1', '--url', url])).stdout.split('\n')).toEqual([
+        'notes.write-note  processed  2026-01-01T08:00:00.000Z  by ada',
+        '├─ NoteWritten  note/a version 1 (position 7)  2026-01-01T08:00:01.000Z  by ada',
+        '│  └─ notes.announce  failed  2026-01-01T08:00:02.000Z  by projection:notes.list  Nobody listens. [notes.refused]',
+        '└─ NoteFiled  note/a version 2 (position 8)  2026-01-01T08:00:01.000Z  by ada',
+        '',
+      ]);
+      const { tree, isCut } = JSON.parse((await gw(['trace', 'order-1', '--url', url, '--json'])).stdout) as {
+        tree: unknown;
+        isCut: boolean;
+      };
+      expect([tree, isCut]).toMatchObject([
+        [{ id: 'c1', led: [{ id: 'e1', led: [{ id: 'c2' }] }, { id: 'e2' }] }],
+        false,
+      ]);
+      expect((await gw(['trace', 'order-1', '--limit', '2', '--url', url])).stdout).toContain('… and more');
+    });
+
+    it.each([[['replay', 'note']], [['trace', 'order-1', '--limit', '0']]])('does not do %j', async (args) => {
+      const { status, stdout } = await gw([...args, '--url', url]);
+      expect([status, stdout]).toEqual([args[0] === 'trace' ? 2 : 1, '']);
     });
 
     it("passes on the api's own words and code, with status 1", async () => {

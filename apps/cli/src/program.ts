@@ -3,11 +3,14 @@ import { Command } from 'commander';
 import { addCommandCommands } from './commands/commands.ts';
 import { addDatabaseCommands } from './commands/database.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addPostCommand } from './commands/post.ts';
 import { addProjectionCommands } from './commands/projections.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addTokenCommand } from './commands/token.ts';
+import { addTraceCommand } from './commands/trace.ts';
 
 export function program(): Command {
   const gw = new Command('gw')
@@ -22,6 +25,9 @@ export function program(): Command {
   addProjectionCommands(gw);
   addDeadLetterCommands(gw);
   addCommandCommands(gw);
+  addExplainCommand(gw);
+  addTraceCommand(gw);
+  addReplayCommand(gw);
   addDatabaseCommands(gw);
   return gw;
 }

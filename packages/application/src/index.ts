@@ -56,6 +56,9 @@ export { EventTypeDefinition, EventTypes, type Upcaster } from './events/event-t
 export { normalisedEvent, type NormalisedEvent } from './events/normalised-event.ts';
 export { ExactJson, exactNumberText, jsonTextOf, parseExactJson, type JsonLimits } from './exact-json.ts';
 export { inputIssues } from './input-issues.ts';
+export { rowLineage, type RowLineage, type RowQuestion, type RowStep } from './lineage/row-lineage.ts';
+export { StreamModel, streamModel } from './lineage/stream-model.ts';
+export { StreamReplay, type Replayed, type ReplayedRow, type ReplayStep } from './lineage/stream-replay.ts';
 export { pause } from './pause.ts';
 export { port, type Port } from './port.ts';
 export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
@@ -103,8 +106,10 @@ export {
   type ProjectionTransaction,
   type Slice,
 } from './ports/projection-store.ts';
+export { ReadModels } from './ports/read-models.ts';
 export { Tracer } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
+export { differingColumns } from './projections/differing-columns.ts';
 export {
   PROJECTION_RUNNER_DEFAULTS,
   ProjectionRunner,

@@ -6,4 +6,4 @@ export type { DomainEvent } from './domain-event.ts';
 export { Refusal } from './refusal.ts';
 export { parseStreamId, streamId, streamName, type StreamId } from './stream-id.ts';
 export { parseTenantId, type TenantId } from './tenant-id.ts';
-export { eventIdOf, parseUuid, uuidV7, type Uuid } from './uuid.ts';
+export { eventIdOf, isUuid, parseUuid, uuidV7, type Uuid } from './uuid.ts';

@@ -12,11 +12,12 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 /** Reads a UUID of any version in either case; throws `id.not-a-uuid`. */
 export function parseUuid(text: string): Uuid {
   const lower = text.toLowerCase();
-  if (!PATTERN.test(lower)) {
-    throw new Refusal('id.not-a-uuid', `"${text.slice(0, 64)}" is not a UUID.`, 'Send 36 characters such as 01980f3c-….');
-  }
-  return lower as Uuid;
+  if (isUuid(lower)) return lower;
+  throw new Refusal('id.not-a-uuid', `"${text.slice(0, 64)}" is not a UUID.`, 'Send 36 characters such as 01980f3c-….');
 }
+
+/** Whether this is a UUID of any version in its canonical form. */
+export const isUuid = (text: string): text is Uuid => PATTERN.test(text);
 
 /** A version 7 UUID from a time in milliseconds and ten bytes of chance. */
 export function uuidV7(timeMs: number, chance: Uint8Array): Uuid {

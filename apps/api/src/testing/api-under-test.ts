@@ -14,9 +14,11 @@ import {
   LogSignal,
   platformEndpoints,
   ProjectionStore,
+  ReadModels,
   type CommandQueue,
   type Endpoint,
   type Projection,
+  type StreamModel,
 } from '@groundwork/application';
 import {
   compose,
@@ -41,6 +43,7 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly commands: CommandStore & CommandQueue;
   readonly projections: ProjectionStore;
   readonly log: EventLog;
+  readonly signal: LogSignal;
   /** What `GET /v1/faults` throws. */
   fault: unknown;
   authorization(token?: DevelopmentTokenRequest): Promise<{ authorization: string }>;
@@ -51,12 +54,14 @@ export interface ApiChanges {
   readonly options?: Partial<ApiOptions>;
   readonly endpoints?: readonly Endpoint[];
   readonly projections?: readonly Projection[];
+  readonly models?: readonly StreamModel[];
 }
 
 export async function apiUnderTest({
   options = {},
   endpoints: more = [],
   projections = [],
+  models = [],
 }: ApiChanges = {}): Promise<ApiUnderTest> {
   // Freed by the test, or here when the api refuses to be made.
   await using opened = new AsyncDisposableStack();
@@ -81,6 +86,8 @@ export async function apiUnderTest({
     projectionStore: store,
     deadLetters: app.get(DeadLetters),
     projections,
+    models,
+    readModels: app.get(ReadModels),
     access: app.get(Access),
     clock,
   });
@@ -110,6 +117,7 @@ export async function apiUnderTest({
     commands: commands as CommandStore & CommandQueue,
     projections: store,
     log: app.get(EventLog),
+    signal,
     authorization: async (token: DevelopmentTokenRequest = {}) => ({
       authorization: `Bearer ${await issueDevelopmentToken(settings.security, token)}`,
     }),

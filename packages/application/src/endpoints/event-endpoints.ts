@@ -211,7 +211,8 @@ function bodyFor(actor: Actor): (event: RecordedEvent) => z.input<typeof eventBo
   });
 }
 
-const unknownStream = (stream: StreamId): NotFound =>
+/** The tenant has no event of the stream. */
+export const unknownStream = (stream: StreamId): NotFound =>
   new NotFound(
     'stream.unknown',
     `There is no stream ${streamName(stream)}.`,

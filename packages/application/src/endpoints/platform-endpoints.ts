@@ -1,16 +1,21 @@
 // What the platform itself offers over HTTP, whatever contexts it carries.
+import type { StreamModel } from '../lineage/stream-model.ts';
 import type { Access } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandStore } from '../ports/command-store.ts';
 import type { LogSignal } from '../ports/event-log.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts';
+import type { ReadModels } from '../ports/read-models.ts';
 import type { Projection } from '../projections/projection.ts';
 import { commandEndpoints } from './command-endpoints.ts';
+import { getCorrelation } from './correlation-endpoints.ts';
 import { deadLetterEndpoints } from './dead-letter-endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 import { eventEndpoints } from './event-endpoints.ts';
 import { projectionEndpoints } from './projection-endpoints.ts';
+import { getRowLineage } from './row-lineage-endpoints.ts';
+import { getStreamStates } from './stream-state-endpoints.ts';
 
 export interface PlatformPorts {
   readonly events: EventStore;
@@ -19,17 +24,23 @@ export interface PlatformPorts {
   readonly projectionStore: ProjectionStore;
   readonly deadLetters: DeadLetters;
   readonly projections: readonly Projection[];
+  readonly models: readonly StreamModel[];
+  readonly readModels: ReadModels;
   readonly access: Access;
   readonly clock: Clock;
 }
 
-/** Events, commands, projections and dead letters; `platformRoles` say who may use them. */
+/** Events, commands, projections, dead letters, and how one led to the other; `platformRoles` say who may use them. */
 export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
-  const { events, commands, signal, projectionStore: store, deadLetters, projections, access, clock } = ports;
+  const { events, commands, signal, projectionStore: store, deadLetters, projections, models, readModels } = ports;
+  const { access, clock } = ports;
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
     ...projectionEndpoints({ projections, store, deadLetters, signal, clock }),
     ...deadLetterEndpoints(deadLetters),
+    getCorrelation(commands, events),
+    getStreamStates({ events, models, projections }),
+    getRowLineage({ projections, events, readModels, commands }),
   ];
 }

@@ -114,7 +114,7 @@ const postRebuild = (ports: Watch): Endpoint =>
       404: { description: 'No such projection' },
     },
     async handle({ params }) {
-      const projection = ports.projections.find(({ name }) => name === params.name) ?? unknown(params.name);
+      const projection = projectionNamed(ports.projections, params.name);
       await progressOf(ports.store, projection.name);
       const { number } = await rebuildProjection(projection, { projections: ports.store, signal: ports.signal });
       return {
@@ -273,6 +273,10 @@ function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): nu
   lastLooks.set(name, { position, atMs, rate });
   return rate;
 }
+
+/** Throws NotFound `projection.unknown`. */
+export const projectionNamed = (projections: readonly Projection[], wanted: string): Projection =>
+  projections.find(({ name }) => name === wanted) ?? unknown(wanted);
 
 const unknownOperation = (): NotFound =>
   new NotFound('operation.unknown', 'There is no such operation.', 'Use the Location of the answer that began it.');

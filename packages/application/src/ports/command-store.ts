@@ -74,6 +74,16 @@ export interface CommandStore {
 
   get(tenant: TenantId, id: Uuid): Promise<StoredCommand | undefined>;
 
+  /** Those of the commands that the tenant has, in any order. */
+  getAll(tenant: TenantId, ids: readonly Uuid[]): Promise<readonly StoredCommand[]>;
+
+  /** The commands of one correlation, oldest first; `after` is the id of the last one seen. */
+  ofCorrelation(
+    tenant: TenantId,
+    correlationId: string,
+    query: { limit: number; after?: Uuid },
+  ): Promise<readonly StoredCommand[]>;
+
   /** Newest first; `before` is the id of the last one seen. */
   list(
     tenant: TenantId,

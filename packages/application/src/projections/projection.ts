@@ -1,4 +1,5 @@
 // A projection as a pure description: which events change which row, and how.
+import type { StreamId } from '@groundwork/domain';
 import type { RecordedEvent } from '../events/event.ts';
 import { port } from '../port.ts';
 
@@ -46,6 +47,8 @@ export interface Projection<R extends Row = Row> {
    * parked (`projection.row-of-another-stream`); met in different batches they overwrite each other unnoticed.
    */
   keyOf(event: RecordedEvent): string | undefined;
+  /** The stream behind a row, where its key says it: the way back from a row to its events. */
+  streamOf?(key: string): StreamId;
   /**
    * The row after the event: pure, so that a rebuild gives the same table, and so that the state at any time is a
    * replay up to it. Return the row unchanged when there is nothing to do, undefined to remove it.

@@ -9,6 +9,8 @@ import {
   Ids,
   Projection,
   RoleDefinition,
+  StreamModel,
+  streamModel,
 } from '@groundwork/application';
 import { MemoryProjectionStore, MigrationClass, ReadModelEntity, TenantDatabase } from '@groundwork/persistence';
 import { ContainerModule } from 'inversify';
@@ -29,7 +31,7 @@ import { postRefetch, requestRefetch } from './features/request-refetch/request-
 import { clientHistory } from './features/show-client/client-history.endpoint.ts';
 import { showClient } from './features/show-client/show-client.endpoint.ts';
 import { CLIENT_MAPPING } from './model/client-mapping.ts';
-import { recordEventTypes } from './model/client-record.ts';
+import { recordDecider, recordEventOf, recordEventTypes } from './model/client-record.ts';
 import { ENTITY_REGISTRY } from './model/entity-registry.ts';
 
 const EVENT_TYPES = [
@@ -46,6 +48,9 @@ export const clientsModule = (settings: ClientsSettings): ContainerModule => {
   return new ContainerModule(({ bind }) => {
     for (const type of EVENT_TYPES) bind(EventTypeDefinition).toConstantValue({ type, schemaVersion: 1 });
     for (const role of clientsRoles) bind(RoleDefinition).toConstantValue(role);
+    for (const { streamType, noun } of ENTITY_REGISTRY.values()) {
+      bind(StreamModel).toConstantValue(streamModel(streamType, recordDecider(noun), recordEventOf));
+    }
     bind(Projection).toConstantValue(list);
     bind(ReadModelEntity).toConstantValue(clientEntity);
     bind(MigrationClass).toConstantValue(Clients1763710000000);

@@ -14,6 +14,7 @@ import {
   Metrics,
   Misconfigured,
   ProjectionStore,
+  ReadModels,
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import type { EntitySchema } from 'typeorm';
@@ -30,6 +31,7 @@ import { PostgresEventLog } from './postgres/postgres-event-log.ts';
 import { PostgresEventStore } from './postgres/postgres-event-store.ts';
 import { PostgresLogSignal } from './postgres/postgres-log-signal.ts';
 import { PostgresProjectionStore } from './postgres/postgres-projection-store.ts';
+import { PostgresReadModels } from './postgres/postgres-read-models.ts';
 import { PostgresTenantDatabase } from './postgres/postgres-tenant-database.ts';
 import { Signals } from './postgres/signals.ts';
 import { ReadModelEntity, TenantDatabase } from './tenant-database.ts';
@@ -137,6 +139,9 @@ function bindReadModels({ bind }: Binding): void {
       [Database, Signals],
     )
     .inSingletonScope();
+  bind<ReadModels>(ReadModels)
+    .toResolvedValue((database: Database) => new PostgresReadModels(database), [Database])
+    .inSingletonScope();
   bind<DeadLetters>(DeadLetters)
     .toResolvedValue((database: Database) => new PostgresDeadLetters(database), [Database])
     .inSingletonScope();
@@ -158,7 +163,9 @@ function bindMemory({ bind }: Binding): void {
   // Not `toService`: wrappers are applied when a port is resolved, and a redirection would pass them by.
   for (const key of [EventStore, EventLog, LogSignal]) bind(key).toResolvedValue(itself, [MemoryEventStore]);
   for (const key of [CommandStore, CommandQueue]) bind(key).toResolvedValue(itself, [MemoryCommandStore]);
-  for (const key of [ProjectionStore, DeadLetters]) bind(key).toResolvedValue(itself, [MemoryProjectionStore]);
+  for (const key of [ProjectionStore, DeadLetters, ReadModels]) {
+    bind(key).toResolvedValue(itself, [MemoryProjectionStore]);
+  }
 }
 
 const itself = <T>(store: T): T => store;

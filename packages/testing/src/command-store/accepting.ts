@@ -185,4 +185,27 @@ function describeLooking(store: () => CommandStoreUnderTest): void {
     expect(await idsOf('failed')).toEqual([commands[0]!.id]);
     expect(await idsOf('pending')).toEqual(ids.slice(0, 4));
   });
+
+  it('finds several commands by their ids, those of the tenant only', async () => {
+    const tenant = newTenant();
+    const [first, second, foreign] = [newCommand({ tenant }), newCommand({ tenant }), newCommand()];
+    for (const command of [first, second, foreign]) await store().commands.accept(command);
+    const found = await store().commands.getAll(tenant, [second.id, foreign.id, first.id, newId()]);
+    expect(found.map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
+    expect(await store().commands.getAll(tenant, [])).toEqual([]);
+  });
+
+  it('lists the commands of one correlation, oldest first, page after page', async () => {
+    const [tenant, correlationId] = [newTenant(), 'order-4711'];
+    const ours = Array.from({ length: 3 }, () => newCommand({ tenant, correlationId }));
+    for (const command of [...ours, newCommand({ tenant }), newCommand({ correlationId })]) {
+      await store().commands.accept(command);
+    }
+    const first = await store().commands.ofCorrelation(tenant, correlationId, { limit: 2 });
+    const second = await store().commands.ofCorrelation(tenant, correlationId, { limit: 2, after: first.at(-1)!.id });
+    expect([first, second].map((page) => page.map(({ id }) => id))).toEqual([
+      ours.slice(0, 2).map(({ id }) => id),
+      [ours[2]!.id],
+    ]);
+  });
 }

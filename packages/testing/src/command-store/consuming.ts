@@ -239,6 +239,8 @@ function describeStopping(store: Store): void {
 const deaf = (store: CommandStore, isDeaf: () => boolean): CommandStore => ({
   accept: (command) => store.accept(command),
   get: (tenant, id) => store.get(tenant, id),
+  getAll: (tenant, ids) => store.getAll(tenant, ids),
+  ofCorrelation: (tenant, id, query) => store.ofCorrelation(tenant, id, query),
   list: (tenant, query) => store.list(tenant, query),
   retry: (tenant, id) => store.retry(tenant, id),
   complete: (command, owner, result) => (isDeaf() ? Promise.reject(away()) : store.complete(command, owner, result)),

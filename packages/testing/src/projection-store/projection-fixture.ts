@@ -5,6 +5,7 @@ import {
   type DeadLetters,
   type Projection,
   type ProjectionStore,
+  type ReadModels,
   type RecordedEvent,
   type Row,
 } from '@groundwork/application';
@@ -13,6 +14,7 @@ import type { EventStoreUnderTest } from '../event-store/event-store-contract.ts
 export interface ProjectionStoreUnderTest extends EventStoreUnderTest {
   readonly store: ProjectionStore;
   readonly deadLetters: DeadLetters;
+  readonly readModels: ReadModels;
   readonly commands: CommandStore;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 // What the projection runner does on every adapter of its ports.
 import { afterEach, beforeEach, describe } from '@jest/globals';
+import { describeExplaining } from './explaining.ts';
 import { describeFollowing } from './following-the-log.ts';
 import { describeFollowingUp } from './following-up.ts';
 import { describeParking } from './parking.ts';
@@ -17,6 +18,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     afterEach(() => ports.close());
 
     describeFollowing(() => ports);
+    describeExplaining(() => ports);
     describeFollowingUp(() => ports);
     describeParking(() => ports);
     describeTransientFaults(() => ports);

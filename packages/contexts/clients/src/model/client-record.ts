@@ -7,6 +7,10 @@ const HAPPENINGS = ['Created', 'Updated', 'Deleted', 'Restored', 'GapDetected', 
 export type Happening = (typeof HAPPENINGS)[number];
 export type RecordEvent = DomainEvent<`${string}${Happening}`, null>;
 
+/** An event of the stream as the rules look at it: they need its type only, and its payload need not be parsed. */
+export const recordEventOf = ({ type }: { readonly type: string }): RecordEvent =>
+  ({ type, data: null }) as RecordEvent;
+
 /** `ClientCreated`, `ClientUpdated` … for the noun `Client`. */
 export const recordEventTypes = (noun: string): readonly `${string}${Happening}`[] =>
   HAPPENINGS.map((happening) => `${noun}${happening}` as const);

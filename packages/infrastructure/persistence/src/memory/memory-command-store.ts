@@ -62,6 +62,23 @@ export class MemoryCommandStore implements CommandStore, CommandQueue {
     return this.#entry(tenant, id)?.command;
   }
 
+  async getAll(tenant: TenantId, ids: readonly Uuid[]): Promise<readonly StoredCommand[]> {
+    return ids.flatMap((id) => this.#entry(tenant, id)?.command ?? []);
+  }
+
+  async ofCorrelation(
+    tenant: TenantId,
+    correlationId: string,
+    { limit, after }: { limit: number; after?: Uuid },
+  ): Promise<readonly StoredCommand[]> {
+    const start = after === undefined ? 0 : this.#entries.findIndex(({ command }) => command.id === after) + 1;
+    return this.#entries
+      .slice(start)
+      .map(({ command }) => command)
+      .filter((command) => command.tenant === tenant && command.correlationId === correlationId)
+      .slice(0, limit);
+  }
+
   async list(
     tenant: TenantId,
     { status, limit, before }: { status?: CommandStatus; limit: number; before?: Uuid },

@@ -14,7 +14,8 @@ const make: MakeProjectionStore = async (_projection, types) => {
   const events = new MemoryEventStore(types, clock);
   const commands = new MemoryCommandStore(clock);
   const store = new MemoryProjectionStore(clock, commands);
-  return { events, log: events, signal: events, store, deadLetters: store, commands, close: async () => undefined };
+  const ofLog = { events, log: events, signal: events, commands };
+  return { ...ofLog, store, deadLetters: store, readModels: store, close: async () => undefined };
 };
 
 describeProjectionStore('MemoryProjectionStore', make);

@@ -13,6 +13,7 @@ import {
   type ProjectionState,
   type ProjectionStore,
   type ProjectionTransaction,
+  type ReadModels,
   type Row,
   type Slice,
   type StreamKey,
@@ -48,7 +49,7 @@ interface Changes {
 }
 
 /** Keeps read models as long as the process lives. Not for production: nothing survives the end of the process. */
-export class MemoryProjectionStore implements ProjectionStore, DeadLetters {
+export class MemoryProjectionStore implements ProjectionStore, DeadLetters, ReadModels {
   readonly #clock: Clock;
   readonly #commands: Pick<CommandStore, 'accept'>;
   readonly #projections = new Map<string, Known>();
@@ -201,6 +202,10 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters {
       return decided;
     }
     return undefined;
+  }
+
+  async find(projection: Projection, tenant: string, key: string): Promise<Row | undefined> {
+    return this.#projections.get(projection.name)?.rows.get(rowKey(tenant, key));
   }
 
   /** The rows of a tenant's read model, in the order of their keys. */

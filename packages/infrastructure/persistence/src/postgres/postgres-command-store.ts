@@ -74,6 +74,29 @@ export class PostgresCommandStore implements CommandStore {
     return row && commandOf(row);
   }
 
+  async getAll(tenant: TenantId, ids: readonly Uuid[]): Promise<readonly StoredCommand[]> {
+    const rows = await this.#inTenant(
+      tenant,
+      'get_commands',
+      'select * from groundwork.command where tenant = $1 and command_id = any ($2)',
+      [ids],
+    );
+    return rows.map(commandOf);
+  }
+
+  async ofCorrelation(
+    tenant: TenantId,
+    correlationId: string,
+    { limit, after }: { limit: number; after?: Uuid },
+  ): Promise<readonly StoredCommand[]> {
+    const rows = await this.#inTenant(tenant, 'commands_of_correlation', OF_CORRELATION, [
+      correlationId,
+      after ?? null,
+      limit,
+    ]);
+    return rows.map(commandOf);
+  }
+
   async list(
     tenant: TenantId,
     { status, limit, before }: { status?: CommandStatus; limit: number; before?: Uuid },
@@ -151,6 +174,12 @@ const LIST = `
    where tenant = $1 and ($2::text is null or status = $2)
      and ($3::uuid is null or acceptance < (select acceptance from groundwork.command where tenant = $1 and command_id = $3))
    order by acceptance desc limit $4`;
+
+const OF_CORRELATION = `
+  select * from groundwork.command
+   where tenant = $1 and correlation_id = $2
+     and acceptance > coalesce((select acceptance from groundwork.command where tenant = $1 and command_id = $3), 0)
+   order by acceptance limit $4`;
 
 // Of its keys it is the last now, as if it had just been accepted: whoever came meanwhile may be running.
 const RETRY = `

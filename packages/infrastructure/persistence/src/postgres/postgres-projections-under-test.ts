@@ -7,6 +7,7 @@ import { PostgresEventLog } from './postgres-event-log.ts';
 import { PostgresEventStore } from './postgres-event-store.ts';
 import { PostgresLogSignal } from './postgres-log-signal.ts';
 import { PostgresProjectionStore } from './postgres-projection-store.ts';
+import { PostgresReadModels } from './postgres-read-models.ts';
 import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 import { Signals } from './signals.ts';
 
@@ -32,6 +33,7 @@ export const postgresProjectionsUnderTest = async (
     store: new PostgresProjectionStore(worker, signals),
     commands: new PostgresCommandStore(worker, signals),
     deadLetters: new PostgresDeadLetters(worker),
+    readModels: new PostgresReadModels(worker),
     close: async () => {
       await signals.close();
       await postgres.close();

@@ -1,5 +1,6 @@
 // The list of clients: what the raw change events mean, by the mapping of today.
 import { ExactJson, type Projection, type RecordedEvent } from '@groundwork/application';
+import { streamId } from '@groundwork/domain';
 import { decodeChangeEvent } from '../../model/change-event.ts';
 import { isBefore, orderOf, type ChangeOrder } from '../../model/change-order.ts';
 import { derivedValues, mappedValues, type ClientMapping } from '../../model/client-mapping.ts';
@@ -19,6 +20,7 @@ export const clientList = (mapping: ClientMapping): Projection<ClientRow> => ({
   table: clientTable,
   eventTypes: recordEventTypes('Client'),
   keyOf: (event) => (event.stream.type === 'client' ? event.stream.id : undefined),
+  streamOf: (id) => streamId('client', id),
   apply(row, event) {
     if (row !== undefined && row.stream_version >= event.streamVersion) return row;
     const before = row ?? unheardOf(event.stream.id);

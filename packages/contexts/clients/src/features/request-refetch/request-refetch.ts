@@ -9,7 +9,7 @@ import {
 } from '@groundwork/application';
 import { z } from 'zod';
 import { MANAGE } from '../../clients.roles.ts';
-import { clientRecord, type RecordEvent } from '../../model/client-record.ts';
+import { clientRecord, recordEventOf } from '../../model/client-record.ts';
 import { clientStream, refuseUnknownClient } from '../show-client/client-stream.ts';
 
 const REQUEST_REFETCH = 'clients.request-refetch';
@@ -30,7 +30,7 @@ export const requestRefetch = (events: EventStore): CommandHandler<z.infer<typeo
         decider: clientRecord,
         stream,
         command: { type: 'request-refetch' },
-        read: ({ type }) => ({ type, data: null }) as RecordEvent,
+        read: recordEventOf,
       },
       context,
     );

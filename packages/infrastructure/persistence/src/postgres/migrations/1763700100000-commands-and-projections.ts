@@ -73,6 +73,7 @@ const COMMAND = `
   create index command_put_off on groundwork.command (available_at) where status = 'pending';
   create index command_leased on groundwork.command (lease_until) where status = 'consumed';
   create index command_by_acceptance on groundwork.command (tenant, acceptance);
+  create index command_by_correlation on groundwork.command (tenant, correlation_id, acceptance);
   create index command_by_status on groundwork.command (tenant, status, acceptance);
   ${tenantPolicies('command')}
   grant select, insert, update on groundwork.command to groundwork_app;

@@ -1,0 +1,98 @@
+// What the events of a stream make of all that is built from them: state and rows, one event after the other.
+import { told } from '../commands/command-error.ts';
+import type { RecordedEvent } from '../events/event.ts';
+import type { CommandError } from '../ports/command-store.ts';
+import { differingColumns } from '../projections/differing-columns.ts';
+import type { Projection, Row } from '../projections/projection.ts';
+import type { StreamModel } from './stream-model.ts';
+
+/** Something that is built from events, after one of them. */
+export interface Replayed<Value> {
+  /** Undefined for a row that is not there, and a state before it is known. */
+  readonly value: Value;
+  /** The fields, or columns, that the event has changed. */
+  readonly changed: readonly string[];
+  /** Why the event could not be applied: it has changed nothing, and the replay goes on behind it. */
+  readonly error?: CommandError;
+}
+
+export interface ReplayedRow extends Replayed<Row | undefined> {
+  readonly projection: string;
+  readonly key: string;
+}
+
+export interface ReplayStep {
+  readonly event: RecordedEvent;
+  /** Undefined where no model is known for the type of the stream. */
+  readonly state: Replayed<unknown> | undefined;
+  /** The rows that the event concerns, changed or not. */
+  readonly rows: readonly ReplayedRow[];
+}
+
+/** Holds the present state and rows only, however long the stream is. */
+export class StreamReplay {
+  readonly #model: StreamModel | undefined;
+  readonly #projections: readonly { readonly projection: Projection; readonly rows: Map<string, Row> }[];
+  #state: unknown;
+
+  constructor(model: StreamModel | undefined, projections: readonly Projection[]) {
+    this.#model = model;
+    this.#state = model?.initialState;
+    this.#projections = projections.map((projection) => ({ projection, rows: new Map() }));
+  }
+
+  /** Applies the next event of the stream, by the code of today. */
+  apply(event: RecordedEvent): ReplayStep {
+    return { event, state: this.#stateAfter(event), rows: this.#rowsAfter(event) };
+  }
+
+  /** Every row that is there behind the step, the ones it does not concern included. */
+  rowsBehind(step: ReplayStep): readonly ReplayedRow[] {
+    const others = this.#projections.flatMap(({ projection, rows }) =>
+      [...rows].map(([key, value]) => ({ projection: projection.name, key, value, changed: [] })),
+    );
+    const isConcerned = (row: ReplayedRow): boolean =>
+      step.rows.some(({ projection, key }) => projection === row.projection && key === row.key);
+    return [...step.rows, ...others.filter((row) => !isConcerned(row))];
+  }
+
+  #stateAfter(event: RecordedEvent): Replayed<unknown> | undefined {
+    const model = this.#model;
+    if (model === undefined) return undefined;
+    const before = this.#state;
+    const attempt = attempted(() => model.evolve(before, event), before);
+    this.#state = attempt.value;
+    return { ...attempt, changed: changedFields(before, attempt.value) };
+  }
+
+  #rowsAfter(event: RecordedEvent): readonly ReplayedRow[] {
+    return this.#projections.flatMap(({ projection, rows }) => {
+      const key = projection.eventTypes.includes(event.type) ? projection.keyOf(event) : undefined;
+      if (key === undefined) return [];
+      const before = rows.get(key);
+      const attempt = attempted(() => projection.apply(before as never, event), before);
+      if (attempt.value === undefined) rows.delete(key);
+      else rows.set(key, attempt.value);
+      const changed = differingColumns(projection.table.columns, before, attempt.value);
+      return [{ projection: projection.name, key, ...attempt, changed }];
+    });
+  }
+}
+
+function attempted<Value>(work: () => Value, before: Value): { readonly value: Value; readonly error?: CommandError } {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { value: before, error: told(error, 'replay.failed') };
+  }
+}
+
+/** A state that is no object has one field, `value`. */
+function changedFields(before: unknown, after: unknown): readonly string[] {
+  const [one, other] = [fieldsOf(before), fieldsOf(after)];
+  const names = Object.keys({ ...one, ...other });
+  return differingColumns(Object.fromEntries(names.map((name) => [name, 'json' as const])), one, other);
+}
+
+const fieldsOf = (state: unknown): Row =>
+  typeof state === 'object' && state !== null && !Array.isArray(state) ? (state as Row) : { value: state };
