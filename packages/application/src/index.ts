@@ -105,6 +105,7 @@ export {
   type ProjectionState,
   type ProjectionTransaction,
   type Slice,
+  type TenantRow,
 } from './ports/projection-store.ts';
 export { ReadModels } from './ports/read-models.ts';
 export { Tracer } from './ports/tracer.ts';
@@ -119,11 +120,14 @@ export {
 export { rebuildProjection, type Rebuild } from './projections/rebuild-projection.ts';
 export {
   Projection,
+  VERSION_COLUMN,
+  type ColumnMerge,
   type ColumnType,
   type FollowUp,
   type FollowUps,
   type ReadModelTable,
   type Row,
 } from './projections/projection.ts';
+export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
 export { setting, wholeNumberSetting, type SettingMeta } from './settings.ts';

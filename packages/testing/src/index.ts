@@ -23,6 +23,12 @@ export { describeDeciderLaws, given, type Then, type When } from './given-when-t
 export { collected, newEvent, newId, newRecordedEvent, newStream, newTenant } from './new-event.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
 export { describeProjectionStore } from './projection-store/projection-store-contract.ts';
-export type { MakeProjectionStore, ProjectionStoreUnderTest } from './projection-store/projection-fixture.ts';
+export {
+  noteCount,
+  noteList,
+  noteTypes,
+  type MakeProjectionStore,
+  type ProjectionStoreUnderTest,
+} from './projection-store/projection-fixture.ts';
 export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
 export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

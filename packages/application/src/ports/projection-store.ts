@@ -64,6 +64,12 @@ export interface ProjectionTransaction {
   accept(commands: readonly NewCommand[]): Promise<void>;
 }
 
+/** A row of a read model and whose it is. */
+export interface TenantRow {
+  readonly tenant: string;
+  readonly row: Row;
+}
+
 export interface ProjectionStore {
   /** Makes the slices of a projection known; keeps what is there. */
   register(projection: Projection, slices: number): Promise<void>;
@@ -87,6 +93,13 @@ export interface ProjectionStore {
     to: bigint,
     work: (tx: ProjectionTransaction) => Promise<void>,
   ): Promise<Slice>;
+
+  /**
+   * As `advance`, in a single statement, for a projection with `merge`: each row is stored, or merged into the row that
+   * is there. A row whose `stream_version` is as high already stays as it is. At most one row of each tenant and key.
+   * Undefined, with nothing changed, when a stream of the slice is parked or the rows are too heavy for one statement.
+   */
+  upsert(projection: Projection, slice: Slice, to: bigint, rows: readonly TenantRow[]): Promise<Slice | undefined>;
 
   progress(projection?: string): Promise<readonly ProjectionProgress[]>;
   setState(projection: string, state: 'running' | 'paused'): Promise<void>;

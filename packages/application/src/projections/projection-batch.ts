@@ -1,15 +1,17 @@
 // A batch of events takes effect on the rows of a read model, and what cannot be applied is set apart.
 import { CodedError } from '@groundwork/domain';
 import { told } from '../commands/command-error.ts';
-import { InvalidInput, Misconfigured, Unavailable } from '../errors.ts';
+import { Misconfigured, Unavailable } from '../errors.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import { pause } from '../pause.ts';
 import type { CommandError, NewCommand } from '../ports/command-store.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ParkedStream, ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
+import { EventsFailed, isRowRefused, type Fault } from './event-faults.ts';
 import { followUpCommands } from './follow-up.ts';
 import type { Projection } from './projection.ts';
 import { RowTable } from './row-table.ts';
+import { upsertBatch } from './upserted-batch.ts';
 
 export interface Batch {
   readonly projection: Projection;
@@ -37,12 +39,6 @@ export interface RetryPolicy {
 
 type Parked = Parameters<ProjectionTransaction['park']>[0];
 
-interface Fault {
-  readonly event: RecordedEvent;
-  readonly error: unknown;
-  readonly attempts: number;
-}
-
 /**
  * Applies the batch and moves the checkpoint in one transaction. An event whose handler throws is tried again; one
  * that keeps failing, or whose row the database refuses, parks its stream, and the others take effect. Any other error
@@ -53,6 +49,8 @@ export async function takeEffect(batch: Batch, store: ProjectionStore, retry: Re
   const poison = new Map<string, Fault>();
   for (let round = 0; ; round++) {
     try {
+      const upserted = round === 0 ? await upsertBatch(batch, store) : undefined;
+      if (upserted !== undefined) return upserted;
       const moved = await store.advance(batch.projection, batch.slice, batch.to, (tx) =>
         effect(tx, batch, batch.events, poison),
       );
@@ -223,20 +221,8 @@ const resumeInterrupted = (): Unavailable =>
     'Retry it: it goes on from here.',
   );
 
-const isRowRefused = (error: unknown): boolean =>
-  error instanceof InvalidInput && error.code === 'projection.row-refused';
-
 const streamKey = (tenant: string, stream: { type: string; id: string }): string =>
   `${tenant}/${stream.type}/${stream.id}`;
-
-/** Ends the transaction of a batch in which events could not be applied; never leaves this file. */
-class EventsFailed extends Error {
-  readonly faults: readonly Fault[];
-  constructor(faults: readonly Fault[]) {
-    super(`${faults.length} events could not be applied.`);
-    this.faults = faults;
-  }
-}
 
 /** Rolls a trial back; never leaves this file. */
 class TrialOver extends Error {}

@@ -9,6 +9,7 @@ import type { Ids } from '../ports/ids.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
+import { pagesAhead } from './pages-ahead.ts';
 import { takeEffect, type Batch } from './projection-batch.ts';
 import { refusalOf } from './ahead-of-log.ts';
 import { ProjectionReport } from './projection-report.ts';
@@ -185,19 +186,20 @@ export class ProjectionRunner {
     const { store, log } = this.#ports;
     const { batchSizeMax: limit, leaseMs } = this.#settings;
     const endsAtMs = performance.now() + leaseMs / 3;
-    for (let current = slice; ;) {
-      const of = { slice: current.slice, slices: current.slices };
-      const page = await log.read({ after: current.position, limit, types: this.#projection.eventTypes, slice: of });
-      if (page.readTo <= current.position) return { slice: current, isBehind: false };
+    const of = { slice: slice.slice, slices: slice.slices };
+    const read = { after: slice.position, limit, types: this.#projection.eventTypes, slice: of };
+    let current = slice;
+    for await (const { events, readTo, isLast } of pagesAhead(log, read)) {
       current =
-        page.events.length === 0
-          ? await store.advance(this.#projection, current, page.readTo, async () => undefined)
-          : await this.#take({ slice: current, events: page.events, to: page.readTo });
-      if (page.events.length > 0) this.#observe(slice, page.events);
+        events.length === 0
+          ? await store.advance(this.#projection, current, readTo, async () => undefined)
+          : await this.#take({ slice: current, events, to: readTo });
+      if (events.length > 0) this.#observe(slice, events);
       this.#beat();
-      if (page.isLast) return { slice: current, isBehind: false };
-      if (performance.now() >= endsAtMs || stop?.aborted === true) return { slice: current, isBehind: true };
+      const isTimeUp = performance.now() >= endsAtMs || stop?.aborted === true;
+      if (isTimeUp && !isLast) return { slice: current, isBehind: true };
     }
+    return { slice: current, isBehind: false };
   }
 
   async #carryOutDecisions(slice: Slice): Promise<void> {

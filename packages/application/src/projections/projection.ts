@@ -6,6 +6,9 @@ import { port } from '../port.ts';
 /** A column of a read model. `json` holds any JSON value, `exact-json` the text of an ExactJson. */
 export type ColumnType = 'text' | 'text[]' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'exact-json';
 
+/** The column that a table may have for the version of the stream that a row was made from. */
+export const VERSION_COLUMN = 'stream_version';
+
 export interface ReadModelTable {
   readonly schema: string;
   readonly name: string;
@@ -33,6 +36,12 @@ export interface FollowUps<R extends Row = Row> {
   of(event: RecordedEvent, row: R | undefined): readonly FollowUp[];
 }
 
+/**
+ * What becomes of a column of a stored row when a newer row comes: `add` counts the values up, null counting as 0, and
+ * `first` keeps what is there unless it is null. The other columns take the newer value.
+ */
+export type ColumnMerge = 'add' | 'first';
+
 export interface Projection<R extends Row = Row> {
   /** `context.noun`, such as `clients.client-list`. */
   readonly name: string;
@@ -54,6 +63,11 @@ export interface Projection<R extends Row = Row> {
    * replay up to it. Return the row unchanged when there is nothing to do, undefined to remove it.
    */
   apply(row: R | undefined, event: RecordedEvent): R | undefined;
+  /**
+   * Present when the rows follow from the events without a look at what is stored, so that a batch of events is one
+   * statement: made by `upsertProjection`.
+   */
+  readonly merge?: Readonly<Record<string, ColumnMerge>>;
   /**
    * Commands that follow from the events. They are stored in the transaction of the event's effect, caused by the event
    * and in its correlation: each once, also when the read model is rebuilt.

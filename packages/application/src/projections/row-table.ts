@@ -1,9 +1,7 @@
 // The rows that a batch of events touches, loaded and stored as sets.
 import type { RecordedEvent } from '../events/event.ts';
 import type { ProjectionTransaction } from '../ports/projection-store.ts';
-import type { Projection, Row } from './projection.ts';
-
-const VERSION_COLUMN = 'stream_version';
+import { VERSION_COLUMN, type Projection, type Row } from './projection.ts';
 
 interface TenantRows {
   readonly rows: Map<string, Row>;

@@ -43,7 +43,7 @@ type OnlySlice = () => Promise<Slice>;
 type StoredRows = (slice: Slice, tenant: string, keys: readonly string[]) => Promise<ReadonlyMap<string, Row>>;
 
 function describeEffects(ports: () => ProjectionStoreUnderTest, onlySlice: OnlySlice, storedRows: StoredRows): void {
-  it('inserts, changes and removes rows, and moves the checkpoint', async () => {
+  it('S1-17 inserts, changes and removes rows by tenant and key, and moves the checkpoint', async () => {
     const [slice, tenant] = [await onlySlice(), newTenant()];
     const first = await ports().store.advance(noteList, slice, 3n, (tx) =>
       tx.store(tenant, [rowOf('a', 'one'), rowOf('b', 'two'), rowOf('c', 'three')], []),

@@ -1,6 +1,7 @@
 // What the suites of projections run on: a log, a read model, and a projection that says what became of each note.
 import {
   EventTypes,
+  upsertProjection,
   type CommandStore,
   type DeadLetters,
   type Projection,
@@ -42,16 +43,33 @@ export const noteList: Projection = {
   apply: noteAfter,
 };
 
-/** The same store with another way to advance. */
-export const withAdvance = (store: ProjectionStore, advance: ProjectionStore['advance']): ProjectionStore => ({
+/** The same table filled set-wise: the latest text, the first size, and how often the note was written. */
+export const noteCount: Projection = upsertProjection({
+  name: noteList.name,
+  schemaVersion: noteList.schemaVersion,
+  table: noteList.table,
+  eventTypes: noteList.eventTypes,
+  keyOf: noteList.keyOf,
+  rowOf: (event) => noteAfter(undefined, event),
+  merge: { count: 'add', size: 'first' },
+});
+
+/** The same store, some of whose methods are others. */
+export const storeWith = (store: ProjectionStore, changed: Partial<ProjectionStore>): ProjectionStore => ({
   register: (projection, slices) => store.register(projection, slices),
   lease: (projection, owner, leaseMs, max) => store.lease(projection, owner, leaseMs, max),
   releaseAll: (owner) => store.releaseAll(owner),
+  advance: (projection, slice, to, work) => store.advance(projection, slice, to, work),
+  upsert: (projection, slice, to, rows) => store.upsert(projection, slice, to, rows),
   progress: (projection) => store.progress(projection),
   setState: (projection, state) => store.setState(projection, state),
   reset: (projection, target) => store.reset(projection, target),
-  advance,
+  ...changed,
 });
+
+/** The same store with another way to advance. */
+export const withAdvance = (store: ProjectionStore, advance: ProjectionStore['advance']): ProjectionStore =>
+  storeWith(store, { advance });
 
 export interface NoteData {
   readonly text: string;

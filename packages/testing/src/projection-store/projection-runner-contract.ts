@@ -1,6 +1,7 @@
 // What the projection runner does on every adapter of its ports.
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { describeExplaining } from './explaining.ts';
+import { describeFollowingSetWise } from './following-set-wise.ts';
 import { describeFollowing } from './following-the-log.ts';
 import { describeFollowingUp } from './following-up.ts';
 import { describeParking } from './parking.ts';
@@ -19,6 +20,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
 
     describeFollowing(() => ports);
     describeExplaining(() => ports);
+    describeFollowingSetWise(() => ports);
     describeFollowingUp(() => ports);
     describeParking(() => ports);
     describeTransientFaults(() => ports);

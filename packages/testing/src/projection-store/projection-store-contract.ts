@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 import { describeDeadLetters } from './dead-letters.ts';
 import { describeAdvancing } from './advancing.ts';
 import { describeSlices } from './slices.ts';
+import { describeUpserting } from './upserting.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 
 /** Runs the contract of ProjectionStore and DeadLetters; `make` gives each test an empty log and an empty table. */
@@ -16,6 +17,7 @@ export function describeProjectionStore(name: string, make: MakeProjectionStore)
 
     describeSlices(() => ports);
     describeAdvancing(() => ports);
+    describeUpserting(() => ports);
     describeDeadLetters(() => ports);
   });
 }

@@ -17,8 +17,10 @@ import {
   type Row,
   type Slice,
   type StreamKey,
+  type TenantRow,
 } from '@groundwork/application';
 import { refuseUnfitRow } from './row-check.ts';
+import { upsertRows, versionOf } from './row-merge.ts';
 
 interface SliceState {
   position: bigint;
@@ -131,6 +133,16 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     });
   }
 
+  async upsert(
+    projection: Projection,
+    slice: Slice,
+    to: bigint,
+    rows: readonly TenantRow[],
+  ): Promise<Slice | undefined> {
+    if (this.#known(projection.name).parked.some((parked) => parked.slice === slice.slice)) return undefined;
+    return this.advance(projection, slice, to, (tx) => upsertRows(tx, projection, rows));
+  }
+
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
     return [...this.#projections]
       .filter(([name]) => projection === undefined || name === projection)
@@ -217,21 +229,18 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   #transaction(projection: Projection, slice: Slice, known: Known, changes: Changes): ProjectionTransaction {
+    const rowAt = (at: string): Row | undefined => (changes.rows.has(at) ? changes.rows.get(at) : known.rows.get(at));
     return {
       parked: async () => withChanges(known.parked, changes).filter((parked) => parked.slice === slice.slice),
       load: async (tenant, keys) => {
-        const found = new Map<string, Row>();
-        for (const key of keys) {
-          const at = rowKey(tenant, key);
-          const row = changes.rows.has(at) ? changes.rows.get(at) : known.rows.get(at);
-          if (row !== undefined) found.set(key, row);
-        }
-        return found;
+        const found = keys.map((key) => [key, rowAt(rowKey(tenant, key))] as const);
+        return new Map(found.filter((entry): entry is readonly [string, Row] => entry[1] !== undefined));
       },
       store: async (tenant, rows, removedKeys) => {
         for (const row of rows) {
           refuseUnfitRow(projection.table, row);
-          changes.rows.set(rowKey(tenant, String(row[projection.table.key])), { ...row });
+          const at = rowKey(tenant, String(row[projection.table.key]));
+          if (versionOf(rowAt(at)) <= versionOf(row)) changes.rows.set(at, { ...row });
         }
         for (const key of removedKeys) changes.rows.set(rowKey(tenant, key), undefined);
       },

@@ -6,9 +6,12 @@ import {
   type ProjectionStore,
   type ProjectionTransaction,
   type Slice,
+  type TenantRow,
 } from '@groundwork/application';
 import type { Database, Transaction } from './database.ts';
-import { PostgresProjectionTransaction } from './postgres-projection-transaction.ts';
+import { isDataRefused } from './database-errors.ts';
+import { PostgresProjectionTransaction, rowRefused } from './postgres-projection-transaction.ts';
+import { jsonChunks, storableRow, upsertStatement } from './read-model-statements.ts';
 import type { Signals } from './signals.ts';
 
 interface SliceRow {
@@ -90,6 +93,29 @@ export class PostgresProjectionStore implements ProjectionStore {
     });
     if (hasAccepted) this.#signals.announce('commands');
     return { ...slice, position: to };
+  }
+
+  async upsert(
+    projection: Projection,
+    slice: Slice,
+    to: bigint,
+    rows: readonly TenantRow[],
+  ): Promise<Slice | undefined> {
+    const { table } = projection;
+    const [rowsJson = '[]', ...more] = jsonChunks(
+      rows.map(({ tenant, row }) => ({ tenant, ...storableRow(table, row) })),
+    );
+    if (more.length > 0) return undefined;
+    try {
+      const [outcome] = await this.#database.query<{ moved: boolean; parked: boolean }>(
+        upsertStatement(projection, slice, to, rowsJson),
+      );
+      if (outcome!.moved) return { ...slice, position: to };
+      if (outcome!.parked) return undefined;
+    } catch (error) {
+      throw isDataRefused(error) ? rowRefused(error, table) : error;
+    }
+    throw checkpointMoved(slice);
   }
 
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
@@ -194,13 +220,15 @@ async function moveCheckpoint({ query }: Transaction, slice: Slice, to: bigint):
             where projection = $1 and slice = $2 and position = $3 and epoch = $5 returning slice`,
     values: [slice.projection, slice.slice, String(slice.position), String(to), slice.epoch],
   });
-  if (moved.length === 1) return;
-  throw new Conflict(
+  if (moved.length === 0) throw checkpointMoved(slice);
+}
+
+const checkpointMoved = (slice: Slice): Conflict =>
+  new Conflict(
     'projection.checkpoint-moved',
     `Slice ${slice.slice} of ${slice.projection} is no longer at ${slice.position} under epoch ${slice.epoch}.`,
     'Lease the slices again and go on from their checkpoints.',
   );
-}
 
 const sliceOf = (row: SliceRow): Slice => ({
   projection: row.projection,

@@ -63,7 +63,7 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
       }
       if (removedKeys.length > 0) await this.#transaction.query(removeStatement(this.#table, tenant, removedKeys));
     } catch (error) {
-      throw isDataRefused(error) ? refused(error, `${this.#table.schema}.${this.#table.name}`) : error;
+      throw isDataRefused(error) ? rowRefused(error, this.#table) : error;
     }
   }
 
@@ -109,7 +109,7 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
         await this.#transaction.query(acceptStatement(command));
       }
     } catch (error) {
-      throw isDataRefused(error) ? refused(error, 'groundwork.command') : error;
+      throw isDataRefused(error) ? rowRefused(error, COMMANDS) : error;
     }
     this.#hasAccepted = true;
   }
@@ -130,10 +130,13 @@ const PARK = `
      set position = excluded.position, event_id = excluded.event_id, event_type = excluded.event_type,
          attempts = excluded.attempts, error = excluded.error, decision = null`;
 
-function refused(error: unknown, table: string): InvalidInput {
+const COMMANDS = { schema: 'groundwork', name: 'command' };
+
+/** What PostgreSQL says about the data of a row, as one of ours. */
+export function rowRefused(error: unknown, { schema, name }: Pick<ReadModelTable, 'schema' | 'name'>): InvalidInput {
   return new InvalidInput(
     'projection.row-refused',
-    `${table} does not take a row (SQLSTATE ${codeOf(error)}).`,
+    `${schema}.${name} does not take a row (SQLSTATE ${codeOf(error)}).`,
     'Correct the projection or the table, then retry the parked stream.',
     [],
     { sqlState: codeOf(error) },

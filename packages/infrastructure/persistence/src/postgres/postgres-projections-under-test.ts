@@ -1,6 +1,7 @@
 // Read models and their projections in PostgreSQL, for the specs of this folder.
-import type { MakeProjectionStore, ProjectionStoreUnderTest } from '@groundwork/testing';
-import { MemoryLogger } from '@groundwork/testing';
+import type { EventTypes, Projection } from '@groundwork/application';
+import { MemoryLogger, type ProjectionStoreUnderTest } from '@groundwork/testing';
+import type { DatabaseOptions } from './database.ts';
 import { PostgresCommandStore } from './postgres-command-store.ts';
 import { PostgresDeadLetters } from './postgres-dead-letters.ts';
 import { PostgresEventLog } from './postgres-event-log.ts';
@@ -18,11 +19,13 @@ export interface PostgresProjectionsUnderTest extends ProjectionStoreUnderTest {
 
 /** The stores as one worker holds them, with the table of the contract's `noteList`. */
 export const postgresProjectionsUnderTest = async (
-  ...[, types]: Parameters<MakeProjectionStore>
+  _projection: Projection,
+  types: EventTypes,
+  options: Partial<DatabaseOptions> = {},
 ): Promise<PostgresProjectionsUnderTest> => {
   const postgres = await postgresUnderTest();
   await postgres.administrator.query(TABLE);
-  const worker = postgres.connect('groundwork_worker');
+  const worker = postgres.connect('groundwork_worker', options);
   const signals = new Signals(worker, postgres.url, new MemoryLogger());
   return {
     url: postgres.url,

@@ -1,5 +1,15 @@
 // The statements that load and store rows of any read model, set-wise.
-import { ExactJson, type ColumnType, type ReadModelTable, type Row } from '@groundwork/application';
+import {
+  ExactJson,
+  InvalidInput,
+  VERSION_COLUMN,
+  type ColumnMerge,
+  type ColumnType,
+  type Projection,
+  type ReadModelTable,
+  type Row,
+  type Slice,
+} from '@groundwork/application';
 import type { Statement } from './database.ts';
 
 const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
@@ -22,18 +32,61 @@ export const loadStatement = (table: ReadModelTable, tenant: string, keys: reado
 /** One upsert for a JSON array of rows; each value is cast by its column's type. */
 export function storeStatement(table: ReadModelTable, tenant: string, rowsJson: string): Statement {
   const columns = columnsOf(table);
-  const types = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${SQL_TYPES[type]}`);
-  const updates = columns
-    .filter((column) => column !== quoted(table.key))
-    .map((column) => `${column} = excluded.${column}`);
   return {
     name: `store ${nameOf(table)}`,
-    text: `insert into ${nameOf(table)} (tenant, ${columns.join(', ')})
-           select $1, ${columns.join(', ')} from jsonb_to_recordset($2::jsonb) as row(${types.join(', ')})
-           on conflict (tenant, ${quoted(table.key)}) do update set ${updates.join(', ')}`,
+    text: `insert into ${nameOf(table)} as stored (tenant, ${columns.join(', ')})
+           select $1, ${columns.join(', ')} from jsonb_to_recordset($2::jsonb) as row(${typedColumnsOf(table)})
+           on conflict (tenant, ${quoted(table.key)}) do update set ${updatesOf(table)} ${onlyNewer(table, '<=')}`,
     values: [tenant, rowsJson],
   };
 }
+
+/**
+ * Checkpoint and rows of any number of tenants in one statement, which tells whether the checkpoint was as expected.
+ * Each row enters its tenant as it is stored: the policies judge every row by the tenant that is set at that moment,
+ * and would refuse it if that were another one.
+ */
+export function upsertStatement({ table, merge }: Projection, slice: Slice, to: bigint, rowsJson: string): Statement {
+  const columns = columnsOf(table);
+  const values = columns.map((column) => `row.${column}`);
+  return {
+    name: `upsert ${slice.projection}`,
+    text: `with moved as (
+             update groundwork.projection_slice set position = $4, updated_at = clock_timestamp()
+              where projection = $1 and slice = $2 and position = $3 and epoch = $5
+                and not exists (select from groundwork.parked_stream where projection = $1 and slice = $2)
+             returning slice
+           ), stored as (
+             insert into ${nameOf(table)} as stored (tenant, ${columns.join(', ')})
+             select set_config('groundwork.tenant', row.tenant, true), ${values.join(', ')}
+               from moved, jsonb_to_recordset($6::jsonb) as row(tenant text, ${typedColumnsOf(table)})
+             on conflict (tenant, ${quoted(table.key)}) do update set ${updatesOf(table, merge)} ${onlyNewer(table, '<')}
+           )
+           select exists (select from moved) as moved,
+                  exists (select from groundwork.parked_stream where projection = $1 and slice = $2) as parked`,
+    values: [slice.projection, slice.slice, String(slice.position), String(to), slice.epoch, rowsJson],
+  };
+}
+
+const MERGED: Readonly<Record<ColumnMerge, (column: string) => string>> = {
+  add: (column) => `coalesce(stored.${column}, 0) + coalesce(excluded.${column}, 0)`,
+  first: (column) => `coalesce(stored.${column}, excluded.${column})`,
+};
+
+const updatesOf = (table: ReadModelTable, merge: Projection['merge'] = {}): string =>
+  Object.keys(table.columns)
+    .filter((name) => name !== table.key)
+    .map((name) => {
+      const [column, how] = [quoted(name), merge[name]];
+      return `${column} = ${how === undefined ? `excluded.${column}` : MERGED[how](column)}`;
+    })
+    .join(', ');
+
+/** What another worker has written since can only be newer; it is never taken back. */
+const onlyNewer = (table: ReadModelTable, than: '<' | '<='): string =>
+  VERSION_COLUMN in table.columns
+    ? `where stored.${VERSION_COLUMN} is null or stored.${VERSION_COLUMN} ${than} excluded.${VERSION_COLUMN}`
+    : '';
 
 // jsonb ends at 256 MB, and V8 at 512 MB of text.
 const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
@@ -73,8 +126,9 @@ export function rowOf(table: ReadModelTable, stored: Row): Row {
   return row;
 }
 
-/** A row with values that JSON can carry. */
+/** A row with values that JSON can carry. Throws InvalidInput `projection.row-refused` for a column not declared. */
 export function storableRow(table: ReadModelTable, row: Row): Row {
+  for (const name in row) if (!(name in table.columns)) throw undeclared(table, name);
   const stored: Record<string, unknown> = {};
   for (const [name, type] of Object.entries(table.columns)) {
     const value = row[name] ?? null;
@@ -85,6 +139,17 @@ export function storableRow(table: ReadModelTable, row: Row): Row {
   return stored;
 }
 
+const undeclared = (table: ReadModelTable, name: string): InvalidInput =>
+  new InvalidInput(
+    'projection.row-refused',
+    `A row of ${table.schema}.${table.name} has a column "${name}" that is not declared.`,
+    'Declare the column, or leave it out of the row, then retry the parked stream.',
+  );
+
+const typedColumnsOf = (table: ReadModelTable): string =>
+  Object.entries(table.columns)
+    .map(([name, type]) => `${quoted(name)} ${SQL_TYPES[type]}`)
+    .join(', ');
 const nameOf = (table: ReadModelTable): string => `${quoted(table.schema)}.${quoted(table.name)}`;
 const columnsOf = (table: ReadModelTable): string[] => Object.keys(table.columns).map(quoted);
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;

@@ -1,0 +1,45 @@
+// A batch whose rows follow from its events alone takes effect in one statement.
+import type { StreamId } from '@groundwork/domain';
+import type { ProjectionStore, Slice, TenantRow } from '../ports/projection-store.ts';
+import { EventsFailed, isRowRefused } from './event-faults.ts';
+import type { Batch } from './projection-batch.ts';
+import type { Row } from './projection.ts';
+
+/**
+ * The slice behind the batch. Undefined, with nothing changed, when the batch has to be taken with more care: a row is
+ * removed, refused, or claimed by two streams, or a stream of the slice is parked. Throws EventsFailed for a handler
+ * that throws.
+ */
+export async function upsertBatch(batch: Batch, store: ProjectionStore): Promise<Slice | undefined> {
+  const { projection, slice, to, resumed } = batch;
+  const rows = projection.merge === undefined || resumed !== undefined ? undefined : foldedRows(batch);
+  if (rows === undefined) return undefined;
+  try {
+    return await store.upsert(projection, slice, to, rows);
+  } catch (error) {
+    if (isRowRefused(error)) return undefined;
+    throw error;
+  }
+}
+
+/** One row for each key, or undefined when it takes more than that. */
+function foldedRows({ projection, events }: Batch): readonly TenantRow[] | undefined {
+  const folded = new Map<string, { readonly tenant: string; row: Row; readonly stream: StreamId }>();
+  for (const event of events) {
+    const { tenant, stream } = event;
+    try {
+      const key = projection.keyOf(event);
+      if (key === undefined) continue;
+      const at = `${tenant}/${key}`;
+      const before = folded.get(at);
+      const row = projection.apply(before?.row as never, event);
+      if (row === undefined) return undefined;
+      if (before === undefined) folded.set(at, { tenant, row, stream });
+      else if (before.stream.id === stream.id && before.stream.type === stream.type) before.row = row;
+      else return undefined;
+    } catch (error) {
+      throw new EventsFailed([{ event, error, attempts: 0 }]);
+    }
+  }
+  return [...folded.values()];
+}
