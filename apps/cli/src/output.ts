@@ -38,3 +38,10 @@ function cellText(value: unknown): string {
   if (typeof value === 'number') return String(Math.round(value * 10) / 10);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
+
+/** How far long work is: `done` of `total`, the rate of this second and, from it, how long the rest takes. */
+export function progressLine({ done, total, rate }: { done: number; total: number; rate: number }): string {
+  const share = total === 0 ? 100 : Math.floor((done / total) * 100);
+  const left = rate > 0 ? `, ${Math.ceil((total - done) / rate)} s left` : '';
+  return `${done} of ${total} (${share} %), ${Math.round(rate)} a second${left}`;
+}

@@ -1,5 +1,5 @@
 // What the commands know of the product: its settings, its tables and its migrations.
-import { contextModules, entitiesOf, migrationsOf, readSettings } from '@groundwork/configuration';
+import { contextModules, dataMigrationsOf, entitiesOf, migrationsOf, readSettings } from '@groundwork/configuration';
 import { contexts } from './contexts.ts';
 
 export type ProductSettings = ReturnType<typeof productSettings>;
@@ -14,3 +14,7 @@ export const productMigrations = (settings: ProductSettings): ReturnType<typeof 
 /** The tables of the contexts as their entities say. */
 export const productEntities = (settings: ProductSettings): ReturnType<typeof entitiesOf> =>
   entitiesOf(contextModules(contexts, settings));
+
+/** What the contexts want to change in rows that exist. */
+export const productDataMigrations = (settings: ProductSettings): ReturnType<typeof dataMigrationsOf> =>
+  dataMigrationsOf(contextModules(contexts, settings));

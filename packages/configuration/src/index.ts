@@ -1,16 +1,19 @@
 // Reads settings and puts programs together; the only package that knows every adapter.
 export { ManagementServer } from '@groundwork/monitoring';
 export {
+  checkDataMigration,
   DEFAULT_LOGINS,
   generateMigration,
   migrate,
   migrationStatus,
   prepareEmbeddedDatabase,
   revertMigration,
+  runDataMigration,
   runningEmbeddedPostgres,
   setupSql,
   startEmbeddedPostgres,
   type DatabaseUrls,
+  type DataMigration,
   type EmbeddedPostgres,
   type GeneratedMigration,
   type Logins,
@@ -28,7 +31,7 @@ export {
 export { ownerName, platformModules } from './platform-modules.ts';
 export { platformSettings, readSettings, type PlatformSettings, type WorkerSettings } from './platform.settings.ts';
 export { runProgram } from './run-program.ts';
-export { entitiesOf, migrationsOf } from './schema-of.ts';
+export { dataMigrationsOf, entitiesOf, migrationsOf } from './schema-of.ts';
 export { settingsFrom, type Environment, type SettingsGroups, type SettingsOf } from './read-settings.ts';
 export { settingRows, shownSettings, type SettingRow } from './settings-reference.ts';
 export { untilStopped } from './until-stopped.ts';

@@ -6,16 +6,15 @@ import {
   generateMigration,
   migrate,
   migrationStatus,
-  prepareEmbeddedDatabase,
   revertMigration,
-  runningEmbeddedPostgres,
   setupSql,
-  startEmbeddedPostgres,
 } from '@groundwork/configuration';
 import { InvalidArgumentError, type Command } from 'commander';
 import { CommandFailed, ProblemFound } from '../errors.ts';
 import { table, type Output } from '../output.ts';
 import { productEntities, productMigrations, productSettings, type ProductSettings } from '../product.ts';
+import { addDataMigrationCommand } from './data-migration.ts';
+import { onDatabase, type DatabaseWork } from './on-database.ts';
 import { outputOf, withJson, type JsonOption } from './options.ts';
 
 export function addDatabaseCommands(gw: Command): void {
@@ -31,6 +30,7 @@ export function addDatabaseCommands(gw: Command): void {
     .description('take back the newest migration')
     .action((options: JsonOption) => onDatabase(options, revertNewest));
   addGenerateCommand(database);
+  addDataMigrationCommand(database);
   addSetupCommand(database);
 }
 
@@ -87,27 +87,8 @@ interface GenerateOptions extends JsonOption {
   readonly dir: string;
 }
 
-type Work = (url: string, settings: ProductSettings, output: Output) => Promise<void>;
-
-/** The given database, as the login of the migrations; without one the embedded, started when it does not run. */
-async function onDatabase(options: JsonOption, work: Work): Promise<void> {
-  const output = outputOf(options);
-  const settings = productSettings();
-  const given = settings.persistence.migrationDatabaseUrl ?? settings.persistence.databaseUrl;
-  if (given !== undefined) return work(given, settings, output);
-  const { dataDir } = settings.security;
-  const running = await runningEmbeddedPostgres(dataDir);
-  if (running !== undefined) return work((await prepareEmbeddedDatabase(running)).migration, settings, output);
-  const server = await startEmbeddedPostgres({ dataDir, durable: true, log: (line) => output.note(line) });
-  try {
-    await work((await prepareEmbeddedDatabase(server.url)).migration, settings, output);
-  } finally {
-    await server.stop();
-  }
-}
-
 const runMigrations =
-  (contract: boolean): Work =>
+  (contract: boolean): DatabaseWork =>
   async (url, settings, output) => {
     const report = await migrate(url, await productMigrations(settings), { holdContractions: !contract });
     const lines = [

@@ -14,6 +14,13 @@ export { MemoryProjectionStore } from './memory/memory-projection-store.ts';
 export { MemoryStateAggregates } from './memory/memory-state-aggregates.ts';
 export { persistenceModule, type PersistenceUser } from './persistence.module.ts';
 export { persistenceSettings, type PersistenceSettings } from './persistence.settings.ts';
+export {
+  checkDataMigration,
+  DataMigration,
+  runDataMigration,
+  type DataMigrationCheck,
+  type DataMigrationProgress,
+} from './postgres/data-migration.ts';
 export { Database, type DatabaseOptions, type DatabaseRole } from './postgres/database.ts';
 export {
   generateMigration,

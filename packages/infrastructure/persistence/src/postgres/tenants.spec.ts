@@ -8,6 +8,7 @@ import { setupSql, type Logins } from './roles.ts';
 const ROLES = ['groundwork_app', 'groundwork_worker'];
 // What belongs to the whole installation, not to a tenant.
 const WITHOUT_TENANT = [
+  'groundwork.data_migration',
   'groundwork.migration',
   'groundwork.projection',
   'groundwork.projection_slice',

@@ -48,6 +48,7 @@ const STAND_BEHIND_EVENT = `
     new.event_id := (select e.event_id from event e where e.position = new.position);
     return new;
   end $$;
+  revoke all on function groundwork.stand_behind_event from public;
   create trigger stand_behind_event before update of position on groundwork.projection_slice
     for each row execute function groundwork.stand_behind_event();
 `;
