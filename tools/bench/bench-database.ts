@@ -35,6 +35,10 @@ export async function withBenchDatabase<T>(
   }
 }
 
+/** A second such database on the same server. */
+export const withSecondDatabase = <T>(url: string, work: (url: string) => Promise<T>): Promise<T> =>
+  withDatabaseOn(url, work);
+
 async function withDatabaseOn<T>(server: string, work: (url: string) => Promise<T>): Promise<T> {
   const name = `groundwork_bench_${randomUUID().slice(0, 8)}`;
   const admin = new Client({ connectionString: server });

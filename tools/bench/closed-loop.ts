@@ -5,6 +5,7 @@ export type Request = (client: number) => Promise<void>;
 
 export interface Window {
   readonly perSecond: number;
+  /** Of each request; none where the contender tells no single durations. */
   readonly latenciesMs: readonly number[];
 }
 
@@ -27,8 +28,8 @@ export async function runWindow(request: Request, clients: number, durationMs: n
 
 export interface Figures {
   readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
 }
 
 /** The median rate of the windows, and percentiles over the requests of all of them. */
@@ -37,8 +38,8 @@ export function figuresOf(windows: readonly Window[]): Figures {
   const latencies = windows.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
   return {
     perSecond: Math.round(percentile(rates, 0.5)),
-    p50Ms: rounded(percentile(latencies, 0.5)),
-    p99Ms: rounded(percentile(latencies, 0.99)),
+    p50Ms: latencies.length === 0 ? null : rounded(percentile(latencies, 0.5)),
+    p99Ms: latencies.length === 0 ? null : rounded(percentile(latencies, 0.99)),
   };
 }
 
@@ -51,6 +52,16 @@ export function medianRatio(ours: readonly Window[], theirs: readonly Window[]):
       0.5,
     ),
   );
+}
+
+/** Ours over theirs at the same share of all requests: below 1 we are faster. */
+export function percentileRatio(ours: readonly Window[], theirs: readonly Window[], share: number): number {
+  const at = (windows: readonly Window[]): number =>
+    percentile(
+      windows.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b),
+      share,
+    );
+  return rounded(at(ours) / at(theirs));
 }
 
 /** The value that the share of the sorted values does not exceed; 0 for none. */

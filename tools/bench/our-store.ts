@@ -1,35 +1,54 @@
 // Our event store as the product composes it: measured, with its metrics, its logger and its pool.
-import { EventStore, Ids } from '@groundwork/application';
+import { EventLog, EventStore, Ids, type NewEvent } from '@groundwork/application';
 import { compose, platformModules, readSettings } from '@groundwork/configuration';
 import { parseTenantId, streamId } from '@groundwork/domain';
 import { Database } from '@groundwork/persistence';
-import type { Contender } from './append-suite.ts';
 import { BENCH_EVENT_TYPE, benchModule } from './bench.module.ts';
 import { payload } from './payload.ts';
+import type { Appender, Loader, StoredStreams } from './suite.ts';
 
-const TENANT = parseTenantId('bench');
-const STREAM_TYPE = 'bench';
+export const TENANT = parseTenantId('bench');
+export const STREAM_TYPE = 'bench';
 
-export async function ourStore(url: string): Promise<Contender> {
-  // Counting what is stored takes longer than a request may; nothing else differs from what a process has by default.
-  const settings = readSettings({ DATABASE_URL: url, GW_DB_STATEMENT_TIMEOUT_MS: '120000', LOG_LEVEL: 'error' });
-  const app = await compose({ program: 'bench', modules: [...platformModules(settings, 'api'), benchModule] });
+export async function ourStore(url: string): Promise<Appender & Loader> {
+  const app = await composed(url, 'api');
   const [store, database, ids] = [app.get(EventStore), app.get(Database), app.get(Ids)];
+  const newEvent = (): NewEvent => {
+    const id = ids.next();
+    const metadata = { actor: 'bench', correlationId: id };
+    return { id, type: BENCH_EVENT_TYPE, source: 'api', occurredAt: new Date(), data: payload, metadata };
+  };
   return {
     name: 'groundwork',
-    append: async (stream, expected) => {
-      const now = new Date();
-      const id = ids.next();
-      const metadata = { actor: 'bench', correlationId: id };
-      const event = { id, type: BENCH_EVENT_TYPE, source: 'api', occurredAt: now, data: payload, metadata } as const;
-      await store.append({ tenant: TENANT, stream: streamId(STREAM_TYPE, stream), expected, events: [event] });
+    append: async (stream, expected, count = 1) => {
+      const events = Array.from({ length: count }, newEvent);
+      await store.append({ tenant: TENANT, stream: streamId(STREAM_TYPE, stream), expected, events });
+    },
+    load: async (stream) => {
+      let parsed = 0;
+      for await (const event of store.readStream(TENANT, streamId(STREAM_TYPE, stream))) {
+        if (event.data !== undefined) parsed++;
+      }
+      return parsed;
     },
     stored: () => countStored(database),
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   };
 }
 
-async function countStored(database: Database): Promise<Map<string, { count: number; version: number }>> {
+/** The whole log, with the rights of a worker. */
+export async function ourLog(url: string): Promise<AsyncDisposable & { readonly log: EventLog }> {
+  const app = await composed(url, 'worker');
+  return { log: app.get(EventLog), [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
+}
+
+function composed(url: string, user: 'api' | 'worker'): ReturnType<typeof compose> {
+  // Counting what is stored takes longer than a request may; nothing else differs from what a process has by default.
+  const settings = readSettings({ DATABASE_URL: url, GW_DB_STATEMENT_TIMEOUT_MS: '120000', LOG_LEVEL: 'error' });
+  return compose({ program: 'bench', modules: [...platformModules(settings, user), benchModule] });
+}
+
+async function countStored(database: Database): Promise<StoredStreams> {
   const rows = await database.transaction(TENANT, (transaction) =>
     transaction.query<{ stream: string; count: number; version: number }>({
       name: 'bench_count',

@@ -1,11 +1,11 @@
 // The comparison: one transaction for each append, as anybody would write it over pg.
 import { Pool } from 'pg';
-import type { Contender } from './append-suite.ts';
 import { payload } from './payload.ts';
+import type { Appender } from './suite.ts';
 
 const POOL_SIZE = 32;
 
-export async function plainFloor(url: string): Promise<Contender> {
+export async function plainFloor(url: string): Promise<Appender> {
   const pool = new Pool({ connectionString: url, max: POOL_SIZE });
   // The database is dropped under connections that are just being closed.
   pool.on('error', () => undefined);
@@ -19,7 +19,7 @@ export async function plainFloor(url: string): Promise<Contender> {
     )`);
   return {
     name: 'floor',
-    append: (stream, expectedVersion) => appendPlainly(pool, stream, expectedVersion),
+    append: (stream, expectedVersion, count = 1) => appendPlainly(pool, stream, expectedVersion, count),
     stored: async () => {
       const { rows } = await pool.query<{ stream: string; count: number; version: number }>(
         'select stream, count(*)::int as count, max(version) as version from public.plain_event group by stream',
@@ -30,7 +30,7 @@ export async function plainFloor(url: string): Promise<Contender> {
   };
 }
 
-async function appendPlainly(pool: Pool, stream: string, expectedVersion: number): Promise<void> {
+async function appendPlainly(pool: Pool, stream: string, expectedVersion: number, count: number): Promise<void> {
   const client = await pool.connect();
   try {
     await client.query('begin');
@@ -40,11 +40,10 @@ async function appendPlainly(pool: Pool, stream: string, expectedVersion: number
     );
     if (rows[0]!.version !== expectedVersion)
       throw new Error(`${stream} is at ${rows[0]!.version}, not ${expectedVersion}`);
-    await client.query('insert into public.plain_event (stream, version, payload) values ($1, $2, $3)', [
-      stream,
-      expectedVersion + 1,
-      JSON.stringify(payload),
-    ]);
+    await client.query(
+      'insert into public.plain_event (stream, version, payload) select $1, $2 + n, $3 from generate_series(1, $4) n',
+      [stream, expectedVersion, JSON.stringify(payload), count],
+    );
     await client.query('commit');
   } finally {
     client.release();

@@ -1,15 +1,24 @@
-// `npm run --silent bench -- <suite> --json`: measures us against the plain way, in the same process and minute.
+// `npm run --silent bench -- <suite> --json [--peers]`: measures us against others, in the same process and minute.
 import { parseArgs } from 'node:util';
 import { appendSuite } from './append-suite.ts';
 import { withBenchDatabase } from './bench-database.ts';
+import { catchUpSuite } from './catch-up-suite.ts';
+import { growthSuite } from './growth-suite.ts';
+import { loadSuite } from './load-suite.ts';
 import { machine } from './machine.ts';
+import { openPeers } from './peers/peers.ts';
 import type { Suite } from './suite.ts';
 
-const suites: readonly Suite[] = [appendSuite];
+const suites: readonly Suite[] = [appendSuite, loadSuite, catchUpSuite, growthSuite];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
+    events: { type: 'string' },
+  },
 });
 
 if (values.list) list();
@@ -30,7 +39,9 @@ async function measure(name: string | undefined): Promise<void> {
   }
   const report = await withBenchDatabase(note, async (url) => {
     const measuredOn = await machine(url);
-    const { results, ratios } = await suite.run(url, note);
+    await using opened = values.peers ? await openPeers(url, note) : undefined;
+    const events = values.events === undefined ? undefined : Number(values.events);
+    const { results, ratios } = await suite.run({ url, peers: opened?.peers ?? [], events, note });
     return { suite: suite.name, machine: measuredOn, results, ratios };
   });
   if (values.json) {
@@ -38,10 +49,10 @@ async function measure(name: string | undefined): Promise<void> {
     return;
   }
   for (const { name: contender, concurrency, perSecond, p50Ms, p99Ms } of report.results) {
-    const row = [contender.padEnd(10), String(concurrency).padStart(4), String(perSecond).padStart(8)];
-    process.stdout.write(`${row.join(' ')}/s   p50 ${p50Ms} ms   p99 ${p99Ms} ms\n`);
+    const row = [contender.padEnd(34), String(concurrency).padStart(4), String(perSecond).padStart(8)];
+    process.stdout.write(`${row.join(' ')}/s   p50 ${p50Ms ?? '-'} ms   p99 ${p99Ms ?? '-'} ms\n`);
   }
-  for (const [ratio, value] of Object.entries(report.ratios)) process.stdout.write(`${ratio.padEnd(22)} ${value}\n`);
+  for (const [ratio, value] of Object.entries(report.ratios)) process.stdout.write(`${ratio.padEnd(34)} ${value}\n`);
 }
 
 /** Progress goes beside the result, never into it. */

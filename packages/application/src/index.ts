@@ -111,6 +111,7 @@ export { ReadModels } from './ports/read-models.ts';
 export { Tracer } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export { differingColumns } from './projections/differing-columns.ts';
+export { pagesAhead } from './projections/pages-ahead.ts';
 export {
   PROJECTION_RUNNER_DEFAULTS,
   ProjectionRunner,

@@ -1,0 +1,70 @@
+// Loads a second: streams of 10, 100 and 1,000 events, payloads parsed.
+import { figuresOf, medianRatio } from './closed-loop.ts';
+import { inProcess, ratioName, resultsOf, takeTurns, type Contender } from './interleaved.ts';
+import { ourStore } from './our-store.ts';
+import { preparedSelect } from './prepared-select.ts';
+import type { Appender, Bench, Loader, Result, Suite } from './suite.ts';
+
+/** Events of a stream, and how many streams. */
+const STREAMS = [
+  [10, 200],
+  [100, 40],
+  [1_000, 8],
+] as const;
+const CLIENTS = [1, 16];
+const EVENTS_PER_APPEND = 10;
+
+export const loadSuite: Suite = {
+  name: 'load',
+  description:
+    'loads a second of streams of 10, 100 and 1,000 events, against a prepared SELECT of the same rows and (--peers) ' +
+    'other stores',
+  run: async (bench) => {
+    await using opened = new AsyncDisposableStack();
+    const ours = opened.use(await ourStore(bench.url));
+    const floor = opened.use(await preparedSelect(bench.url));
+    const results: Result[] = [];
+    const ratios: Record<string, number> = {};
+    const loaders = [ours, floor, ...bench.peers];
+    for (const [length, count] of STREAMS) {
+      const streams = Array.from({ length: count }, (_, index) => nameOf(length, index));
+      for (const store of [ours, ...bench.peers]) await fill(store, streams, length, bench);
+      const contenders = loaders.map((loader) => loads(loader, streams, length));
+      for (const clients of CLIENTS) {
+        const windows = await takeTurns(contenders, clients);
+        for (const [index, contender] of contenders.entries()) {
+          const measured = windows.get(contender)!;
+          bench.note(`${contender.name}, ${clients} clients: ${JSON.stringify(figuresOf(measured))}`);
+          if (index === 0) continue;
+          const name = ratioName(`load${length}Events${clients}Clients`, loaders[index]!.name);
+          ratios[name] = medianRatio(windows.get(contenders[0]!)!, measured);
+        }
+        results.push(...resultsOf(windows, clients));
+      }
+    }
+    return { results, ratios };
+  },
+};
+
+/** Version 4 UUIDs, told apart by length and number. */
+const nameOf = (length: number, index: number): string =>
+  `00000000-0000-4000-8000-${length.toString(16).padStart(6, '0')}${index.toString(16).padStart(6, '0')}`;
+
+async function fill(store: Appender, streams: readonly string[], length: number, { note }: Bench): Promise<void> {
+  note(`${store.name}: ${streams.length} streams of ${length} events are written.`);
+  await Promise.all(
+    streams.map(async (stream) => {
+      for (let version = 0; version < length; version += EVENTS_PER_APPEND) {
+        await store.append(stream, version, EVENTS_PER_APPEND);
+      }
+    }),
+  );
+}
+
+/** Loads of random streams; one that is not read whole ends the run. */
+const loads = (loader: Loader, streams: readonly string[], length: number): Contender =>
+  inProcess(`${loader.name}, ${length} events`, async () => {
+    const stream = streams[Math.floor(Math.random() * streams.length)]!;
+    const count = await loader.load(stream);
+    if (count !== length) throw new Error(`${loader.name} read ${count} of ${length} events of ${stream}.`);
+  });
