@@ -1,5 +1,14 @@
 // The ports of the application on PostgreSQL, their memory twins, and a PostgreSQL for machines without one.
-export { EntitySchema, type EntityManager, type MigrationInterface, type QueryRunner } from 'typeorm';
+export {
+  And,
+  EntitySchema,
+  MoreThan,
+  Raw,
+  type EntityManager,
+  type FindOptionsWhere,
+  type MigrationInterface,
+  type QueryRunner,
+} from 'typeorm';
 export { prepareEmbeddedDatabase, type DatabaseUrls } from './embedded/embedded-database.ts';
 export { EmbeddedDatabaseFailed } from './embedded/embedded-errors.ts';
 export {

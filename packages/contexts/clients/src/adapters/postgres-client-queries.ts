@@ -1,9 +1,9 @@
 // The client list in PostgreSQL.
 import { ExactJson } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
-import type { EntityManager, TenantDatabase } from '@groundwork/persistence';
+import { And, MoreThan, Raw, type FindOptionsWhere, type TenantDatabase } from '@groundwork/persistence';
 import type { ClientFilter, ClientPage, ClientQueries, ClientsFound } from '../features/client-list/client-queries.ts';
-import { folded, type ClientRow } from '../features/client-list/client-row.ts';
+import { clientTable, folded, type ClientRow } from '../features/client-list/client-row.ts';
 import { clientEntity, type StoredClient } from './client-entity.ts';
 
 /** Reads inside the tenant's transaction, where row-level security shows no other tenant's rows. */
@@ -17,56 +17,57 @@ export class PostgresClientQueries implements ClientQueries {
   // The ids of the page are found in an index alone; only then are the rows fetched, by their keys.
   list(tenant: TenantId, filter: ClientFilter, page: ClientPage): Promise<ClientsFound> {
     return this.#database.within(tenant, async (manager) => {
-      const ids = idsOf(manager, tenant, filter)
-        .orderBy('listed.aggregate_id')
-        .limit(page.limit + 1);
-      if ('page' in page) ids.offset((page.page - 1) * page.limit);
-      else if (page.after !== undefined) ids.andWhere('listed.aggregate_id > :after', { after: page.after });
-      const rows = await manager
-        .createQueryBuilder(clientEntity, 'client')
-        .where('client.tenant = :tenant')
-        .andWhere(`client.aggregate_id in (${ids.getQuery()})`)
-        .setParameters(ids.getParameters())
-        .orderBy('client.aggregate_id')
-        .getMany();
+      const ids = manager.createQueryBuilder(clientEntity, 'listed').setFindOptions({
+        select: { aggregate_id: true },
+        where: conditionsOf(tenant, filter, 'after' in page ? page.after : undefined),
+        order: { aggregate_id: 'asc' },
+        skip: 'page' in page ? (page.page - 1) * page.limit : 0,
+        take: page.limit + 1,
+      });
+      const rows = await manager.find(clientEntity, {
+        where: { tenant, aggregate_id: Raw((id) => `${id} in (${ids.getQuery()})`, ids.getParameters()) },
+        order: { aggregate_id: 'asc' },
+      });
       return {
         rows: rows.slice(0, page.limit).map(rowOf),
         hasMore: rows.length > page.limit,
-        total: 'page' in page ? await idsOf(manager, tenant, filter).getCount() : undefined,
+        total: 'page' in page ? await manager.countBy(clientEntity, conditionsOf(tenant, filter)) : undefined,
       };
     });
   }
 
   find(tenant: TenantId, id: string): Promise<ClientRow | undefined> {
     return this.#database.within(tenant, async (manager) => {
-      const stored = await manager
-        .createQueryBuilder(clientEntity, 'client')
-        .addSelect('client.raw_data')
-        .where('client.tenant = :tenant and client.aggregate_id = :id', { tenant, id })
-        .getOne();
+      const where = { tenant, aggregate_id: id };
+      const stored = await manager.findOne(clientEntity, { select: WITH_PAYLOAD, where });
       return stored === null ? undefined : rowOf(stored);
     });
   }
 }
 
-function idsOf(manager: EntityManager, tenant: TenantId, filter: ClientFilter) {
-  const { search, status, country, businessType, priority, parentId, deleted } = filter;
-  const ids = manager
-    .createQueryBuilder(clientEntity, 'listed')
-    .select('listed.aggregate_id')
-    .where('listed.tenant = :tenant', { tenant })
-    .andWhere(deleted ? 'listed.is_deleted' : 'not listed.is_deleted');
-  const only = (condition: string, value: string | undefined, name: string): void => {
-    if (value !== undefined) ids.andWhere(condition, { [name]: value });
+/** A condition on a column that is not there, or on a value of another type, does not compile. */
+function conditionsOf(tenant: TenantId, filter: ClientFilter, after?: string): FindOptionsWhere<StoredClient> {
+  const { search, status, country: billing_country, businessType, priority, parentId: parent_id, deleted } = filter;
+  const ids = [
+    ...(after === undefined ? [] : [MoreThan(after)]),
+    ...(businessType === undefined ? [] : [Raw((id) => `${id} in (${OF_BUSINESS_TYPE})`, { businessType })]),
+  ];
+  return {
+    tenant,
+    is_deleted: deleted,
+    ...(status === undefined ? {} : { status }),
+    ...(billing_country === undefined ? {} : { billing_country }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(parent_id === undefined ? {} : { parent_id }),
+    ...(search === undefined
+      ? {}
+      : { name_folded: Raw((name) => `strpos(${name}, :search) > 0`, { search: folded(search) }) }),
+    ...(ids.length === 0 ? {} : { aggregate_id: And(...ids) }),
   };
-  only('strpos(listed.name_folded, :search) > 0', search === undefined ? undefined : folded(search), 'search');
-  only('listed.status = :status', status, 'status');
-  only('listed.billing_country = :country', country, 'country');
-  only('listed.priority = :priority', priority, 'priority');
-  only('listed.parent_id = :parentId', parentId, 'parentId');
-  only('listed.aggregate_id in (select clients.ids_of_business_type(:businessType))', businessType, 'businessType');
-  return ids;
 }
+
+const WITH_PAYLOAD = Object.fromEntries(Object.keys(clientTable.columns).map((column) => [column, true]));
+const OF_BUSINESS_TYPE = 'select clients.ids_of_business_type(:businessType)';
 
 /** The list leaves the payload out. */
 const rowOf = ({ tenant: _, raw_data, ...row }: StoredClient): ClientRow =>

@@ -5,7 +5,7 @@ import { DataSource, type EntitySchema, type MigrationInterface } from 'typeorm'
 import { codeOf } from './database-errors.ts';
 import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkpoint-events.ts';
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
-import { DataMigrations1764000000000 } from './migrations/1764000000000-data-migrations.ts';
+import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { singleLoginSql } from './roles.ts';
 
@@ -20,7 +20,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   Log1763700000000,
   CommandsAndProjections1763700100000,
   CheckpointEvents1763700600000,
-  DataMigrations1764000000000,
+  DataMigrations1763700900000,
 ];
 
 const MIGRATION_LOCK = 7091720342;

@@ -25,7 +25,6 @@ export type ClientRow = Readonly<Record<TextColumn, string | null>> &
     readonly mapping_version: number;
     /** The latest original payload. */
     readonly raw_data: ExactJson | null;
-    readonly [column: string]: unknown;
   };
 
 export const clientTable: ReadModelTable = {

@@ -1,8 +1,8 @@
 // How far the changes of rows that existed have come.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class DataMigrations1764000000000 implements MigrationInterface {
-  readonly name = 'DataMigrations1764000000000';
+export class DataMigrations1763700900000 implements MigrationInterface {
+  readonly name = 'DataMigrations1763700900000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(DATA_MIGRATION);
