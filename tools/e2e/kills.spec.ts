@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { clientFeeds, MARK } from './change-feed.ts';
-import { clientRows, expectNothingLostNorTwice, settled, withDatabase } from './observed-log.ts';
+import { clientRows, expectNothingLostNorTwice, rowsOf, settled, withDatabase } from './observed-log.ts';
 import { deliver, type Accepted } from './producer.ts';
 import { freePorts, holds, partOf, startProduct, type Part, type Product } from './started-product.ts';
 
@@ -57,6 +57,17 @@ describe('the product under kill -9', () => {
       await expectNothingLostNorTwice(client, feeds, accepted);
     });
   }, 180_000);
+
+  it('S1-48 has kept one snapshot of each client, with the very event that it was kept with', async () => {
+    const snapshots = await withDatabase(dataDir, (client) =>
+      rowsOf(
+        client,
+        `select n.stream_version, n.digest = sha256(convert_to(n.state, 'UTF8')) as whole
+           from groundwork.snapshot n join groundwork.event e using (stream_id, stream_version, position)`,
+      ),
+    );
+    expect(snapshots).toEqual(feeds.map(() => ({ stream_version: 50, whole: true })));
+  });
 
   it('has started again what was killed, and nothing else is left of it', () => {
     for (const part of ['api', 'worker', 'database'] as const) expect(killed).not.toContain(partOf(product, part));

@@ -2,6 +2,8 @@
 // Programs answer errors without importing the language of models.
 export { CodedError, Refusal, type ErrorDetails } from '@groundwork/domain';
 export { EventSourcedAggregates } from './aggregates/event-sourced-aggregates.ts';
+export { loadStream, type EventSourcedModel, type LoadedStream } from './aggregates/load-stream.ts';
+export { Snapshots, type SnapshotPolicy, type SnapshotUpcaster } from './aggregates/snapshots.ts';
 export {
   COMMAND_CONSUMER_DEFAULTS,
   CommandConsumer,
@@ -91,7 +93,11 @@ export {
   type Appended,
   type EventQuery,
   type ExpectedVersion,
+  type FromSnapshot,
+  type SchemaVersions,
+  type Snapshot,
   type StreamRange,
+  type StreamSnapshot,
 } from './ports/event-store.ts';
 export { HealthCheck } from './ports/health.ts';
 export { Ids } from './ports/ids.ts';

@@ -81,6 +81,7 @@ describe('infrastructureFactory', () => {
       readStream: async function* () {
         // An empty log.
       },
+      readFromSnapshot: () => Promise.reject(new Error('nobody asks')),
       query: () => Promise.resolve([]),
     };
     const readModels = { within: () => Promise.resolve('replaced') } as unknown as TenantDatabase;

@@ -13,8 +13,8 @@ export interface Decider<Command, State, Event extends DomainEvent = DomainEvent
 }
 
 /** The state after `events`, starting at `from`. */
-export function replay<Command, State, Event extends DomainEvent>(
-  decider: Decider<Command, State, Event>,
+export function replay<State, Event extends DomainEvent>(
+  decider: Pick<Decider<never, State, Event>, 'initialState' | 'evolve'>,
   events: Iterable<Event>,
   from: State = decider.initialState,
 ): State {

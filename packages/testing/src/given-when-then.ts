@@ -1,5 +1,6 @@
 // Decisions as sentences: given what happened, when this is asked, then that follows.
 import { describe, expect, it } from '@jest/globals';
+import type { Snapshots } from '@groundwork/application';
 import { Refusal, replay, type Decider, type DomainEvent } from '@groundwork/domain';
 import fc, { type Arbitrary } from 'fast-check';
 
@@ -71,6 +72,38 @@ export function describeDeciderLaws<Command, State, Event extends DomainEvent>(
       );
     });
   });
+}
+
+/**
+ * The law of snapshots, tried with arbitrary histories: a replay that begins at a snapshot, taken anywhere and read
+ * back, gives the same state as a replay of everything.
+ */
+export function describeSnapshotLaw<Command, State, Event extends DomainEvent>(
+  name: string,
+  decider: Decider<Command, State, Event>,
+  snapshots: Snapshots<State>,
+  commands: Arbitrary<Command>,
+): void {
+  it(`S1-08 a snapshot of ${name} changes nothing but the speed`, () => {
+    fc.assert(
+      fc.property(fc.array(commands, { maxLength: 30 }), fc.nat({ max: 30 }), (asked, taken) => {
+        const history = historyOf(decider, asked);
+        const snapshot = snapshots.of(replay(decider, history.slice(0, taken)));
+        const kept = snapshots.stateOf(snapshot!)!.state;
+        expect(replay(decider, history.slice(taken), kept)).toEqual(replay(decider, history));
+      }),
+    );
+  });
+}
+
+/** All events that follow from these commands, one decided after the other. */
+function historyOf<Command, State, Event extends DomainEvent>(
+  decider: Decider<Command, State, Event>,
+  asked: readonly Command[],
+): readonly Event[] {
+  const history: Event[] = [];
+  for (const command of asked) history.push(...eventsOf(decider, command, replay(decider, history)));
+  return history;
 }
 
 /** The events of a decision; none when the command is refused. */

@@ -7,6 +7,7 @@ export {
   type CounterEvent,
   type CounterState,
 } from './aggregate-store/aggregate-store-contract.ts';
+export { describeSnapshotsOfAggregates, type SnapshotsUnderTest } from './aggregate-store/snapshots-contract.ts';
 export { FixedClock, SeededIds, SystemClock } from './clocks-and-ids.ts';
 export { describeCommandStore, type CommandStoreUnderTest } from './command-store/command-store-contract.ts';
 export { describeRunningCommands } from './command-store/running-commands-contract.ts';
@@ -19,7 +20,7 @@ export {
   type EventStoreFixture,
   type EventStoreUnderTest,
 } from './event-store/event-store-contract.ts';
-export { describeDeciderLaws, given, type Then, type When } from './given-when-then.ts';
+export { describeDeciderLaws, describeSnapshotLaw, given, type Then, type When } from './given-when-then.ts';
 export { collected, newEvent, newId, newRecordedEvent, newStream, newTenant } from './new-event.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
 export { describeProjectionStore } from './projection-store/projection-store-contract.ts';

@@ -1,6 +1,8 @@
 // Load, decide, append; and when somebody was faster, decide again on what they left behind.
-import { streamName, type Decider, type DomainEvent, type StreamId } from '@groundwork/domain';
-import { PreconditionFailed, VersionConflict } from '../errors.ts';
+import { replay, streamName, type Decider, type DomainEvent, type StreamId } from '@groundwork/domain';
+import { loadStream, type LoadedStream } from '../aggregates/load-stream.ts';
+import type { Snapshots } from '../aggregates/snapshots.ts';
+import { PreconditionFailed, Unavailable, VersionConflict } from '../errors.ts';
 import type { NewEvent, RecordedEvent } from '../events/event.ts';
 import { eventOfCommand, type EventForm } from '../events/events-of-command.ts';
 import type { Appended, EventStore } from '../ports/event-store.ts';
@@ -13,7 +15,9 @@ export interface Decision<Command, State, Event extends DomainEvent> {
   readonly stream: StreamId;
   readonly command: Command;
   /** Turns a stored event into one that `evolve` understands; by default its type and data are taken as they are. */
-  readonly read?: (recorded: RecordedEvent) => Event;
+  readonly read?: ((recorded: RecordedEvent) => Event) | undefined;
+  /** For streams that grow long. An id that `write` gives must then follow from the command, or from its fact. */
+  readonly snapshots?: Snapshots<State> | undefined;
   readonly write?: (event: Event, state: State) => EventForm;
   /**
    * The id of the one event that states a fact of another system: when the stream holds it, the command repeats what
@@ -43,53 +47,66 @@ export async function decideAndAppend<Command, State, Event extends DomainEvent>
   }
 }
 
+/**
+ * What a snapshot stands for is not read, and may hold what this very command has led to before. New events are safe:
+ * the log knows them again by their ids. Any other answer is given by the whole stream.
+ */
 async function decideOnce<Command, State, Event extends DomainEvent>(
   events: EventStore,
   decision: Decision<Command, State, Event>,
   context: CommandContext,
 ): Promise<Appended> {
-  const { decider, stream, command, write } = decision;
-  const { state, head, repeated } = await heardOf(events, context, decision);
+  const heard = await heardOf(events, decision, context);
+  const answer = decideOn(events, decision, context, heard);
+  if (heard.isWhole) return answer;
+  try {
+    const { position, ...rest } = await answer;
+    if (position > heard.position || rest.repeated) return { position, ...rest };
+  } catch (error) {
+    if (error instanceof VersionConflict || error instanceof Unavailable) throw error;
+  }
+  return decideOn(events, decision, context, await heardOf(events, { ...decision, snapshots: undefined }, context));
+}
+
+async function decideOn<Command, State, Event extends DomainEvent>(
+  events: EventStore,
+  { decider, stream, command, snapshots, write }: Decision<Command, State, Event>,
+  context: CommandContext,
+  { state, streamVersion, position, repeated }: Heard<State>,
+): Promise<Appended> {
   if (repeated !== undefined) return { ...repeated, repeated: true };
-  refuseOtherVersion(stream, context.ifMatch, head.streamVersion);
+  refuseOtherVersion(stream, context.ifMatch, streamVersion);
   const decided = decider.decide(command, state);
-  if (decided.length === 0) return { ...head, repeated: false };
+  if (decided.length === 0) return { streamVersion, position, repeated: false };
+  const isDue = snapshots?.isDue(streamVersion, streamVersion + decided.length) ?? false;
+  const snapshot = isDue ? snapshots?.of(replay(decider, decided, state)) : undefined;
   return events.append({
     tenant: context.tenant,
     stream,
-    expected: head.streamVersion,
+    expected: streamVersion,
     events: decided.map((event, index) => eventOfCommand(event, index, context, write?.(event, state))),
+    ...(snapshot === undefined ? {} : { snapshot }),
   });
 }
 
-type Place = Pick<RecordedEvent, 'streamVersion' | 'position'>;
-
-interface Heard<State> {
-  readonly state: State;
-  /** Where the stream ends. */
-  readonly head: Place;
+interface Heard<State> extends LoadedStream<State> {
   /** The last event of the stream that this very command, or another with the same fact, has led to. */
-  readonly repeated: Place | undefined;
+  readonly repeated: Pick<RecordedEvent, 'streamVersion' | 'position'> | undefined;
 }
 
-/** Folds the stream while it is read: however long it is, no more than one event is held. */
-async function heardOf<State, Event extends DomainEvent>(
+async function heardOf<Command, State, Event extends DomainEvent>(
   events: EventStore,
+  decision: Decision<Command, State, Event>,
   { tenant, commandId }: CommandContext,
-  decision: Pick<Decision<never, State, Event>, 'stream' | 'read' | 'factId'> & {
-    readonly decider: Pick<Decider<never, State, Event>, 'initialState' | 'evolve'>;
-  },
 ): Promise<Heard<State>> {
-  const { decider, stream, read = asStored as (recorded: RecordedEvent) => Event, factId } = decision;
-  let state = decider.initialState;
-  let head: Place = { streamVersion: 0, position: 0n };
-  let repeated: Place | undefined;
-  for await (const recorded of events.readStream(tenant, stream)) {
-    head = { streamVersion: recorded.streamVersion, position: recorded.position };
-    if (recorded.metadata.causationId === commandId || recorded.id === factId) repeated = head;
-    if (repeated === undefined) state = decider.evolve(state, read(recorded));
-  }
-  return { state, head, repeated };
+  const { decider, stream, read, snapshots, factId } = decision;
+  let repeated: Heard<State>['repeated'];
+  const model = { initialState: decider.initialState, evolve: decider.evolve, read, snapshots };
+  const loaded = await loadStream(events, tenant, stream, model, (recorded) => {
+    if (recorded.metadata.causationId !== commandId && recorded.id !== factId) return;
+    repeated = { streamVersion: recorded.streamVersion, position: recorded.position };
+  });
+  return { ...loaded, repeated };
 }
 
 function refuseOtherVersion(stream: StreamId, ifMatch: number | undefined, actual: number): void {
@@ -101,5 +118,3 @@ function refuseOtherVersion(stream: StreamId, ifMatch: number | undefined, actua
     { currentVersion: actual },
   );
 }
-
-const asStored = (recorded: RecordedEvent): DomainEvent => ({ type: recorded.type, data: recorded.data });

@@ -4,7 +4,7 @@ import type { ZodSafeParseResult } from 'zod';
 import { InvalidInput, VersionConflict } from '../errors.ts';
 import { ExactJson, jsonTextOf, parseExactJson } from '../exact-json.ts';
 import { inputIssues } from '../input-issues.ts';
-import type { ExpectedVersion } from '../ports/event-store.ts';
+import type { Append, ExpectedVersion } from '../ports/event-store.ts';
 import type { NewEvent, RecordedEvent } from './event.ts';
 import type { EventTypes } from './event-types.ts';
 
@@ -38,8 +38,18 @@ export function prepareEvents(events: readonly NewEvent[], types: EventTypes): r
   return events.map((event) => prepareEvent(event, types));
 }
 
-/** Throws InvalidInput `event-store.malformed-expectation` for a number that no stream can be at. */
-export function refuseMalformedExpectation(expected: ExpectedVersion): void {
+/**
+ * Throws InvalidInput: `event-store.malformed-expectation` for a number that no stream can be at, and
+ * `event-store.snapshot-without-version` for a snapshot when nobody can say which events it stands for.
+ */
+export function refuseMalformedExpectation({ expected, snapshot }: Pick<Append, 'expected' | 'snapshot'>): void {
+  if (snapshot !== undefined && (expected === 'any' || expected === 'stream-exists')) {
+    throw new InvalidInput(
+      'event-store.snapshot-without-version',
+      `A snapshot cannot be kept by an append that expects ${expected}.`,
+      'Expect the exact version that the state was loaded at, or leave the snapshot out.',
+    );
+  }
   if (typeof expected === 'string' || (Number.isInteger(expected) && expected >= 0)) return;
   throw new InvalidInput(
     'event-store.malformed-expectation',

@@ -12,6 +12,35 @@ export interface Append {
   readonly expected: ExpectedVersion;
   /** 1 to 4,096 events, stored together or not at all. */
   readonly events: readonly NewEvent[];
+  /** The state after these events, kept in the same transaction; only with an exact `expected` or `no-stream`. */
+  readonly snapshot?: Snapshot;
+}
+
+/** A state, kept beside the events that lead to it so that a load need not read them. A hint, never a truth. */
+export interface Snapshot {
+  /** The shape of the state, from 1. */
+  readonly schemaVersion: number;
+  /** JSON. */
+  readonly stateText: string;
+}
+
+/** The snapshot of a stream, and the event it was kept with. */
+export interface StreamSnapshot extends Snapshot {
+  readonly streamVersion: number;
+  readonly position: bigint;
+}
+
+/** Schema versions of snapshots, with both ends. */
+export interface SchemaVersions {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface FromSnapshot {
+  /** Undefined when there is none of these schema versions, or none that can be trusted. */
+  readonly snapshot: StreamSnapshot | undefined;
+  /** The events behind the snapshot, or all, as `readStream` gives them. */
+  readonly later: AsyncIterable<RecordedEvent>;
 }
 
 export interface Appended {
@@ -53,6 +82,12 @@ export interface EventStore {
 
   /** The events of a stream in the order of their versions, in constant memory. An unknown stream has none. */
   readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<RecordedEvent>;
+
+  /**
+   * The newest snapshot of a stream and the events behind it, read together in one step. A snapshot whose event is not
+   * in the log, or whose text is no longer what was stored, is as good as none.
+   */
+  readFromSnapshot(tenant: TenantId, stream: StreamId, schemaVersions: SchemaVersions): Promise<FromSnapshot>;
 
   /** A page of the tenant's events in the order of their positions; complete below the last returned position. */
   query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]>;

@@ -4,6 +4,7 @@ import {
   type Append,
   type Appended,
   type EventStore,
+  type FromSnapshot,
   type RecordedEvent,
 } from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
@@ -21,6 +22,9 @@ class ScriptedStore implements EventStore {
   }
   async *readStream(): AsyncIterable<RecordedEvent> {
     yield await Promise.resolve({ streamVersion: 1 } as RecordedEvent);
+  }
+  readFromSnapshot(): Promise<FromSnapshot> {
+    return Promise.resolve({ snapshot: undefined, later: this.readStream() });
   }
   query(): Promise<readonly RecordedEvent[]> {
     return Promise.resolve([{ streamVersion: 2 } as RecordedEvent]);
@@ -46,7 +50,9 @@ describe('A measured event store', () => {
   it('gives reads on as they are', async () => {
     const store = new MeasuredEventStore(new ScriptedStore(), new PrometheusMetrics());
     for await (const event of store.readStream(tenant, stream)) expect(event).toEqual({ streamVersion: 1 });
-    expect.assertions(2);
+    const { later } = await store.readFromSnapshot(tenant, stream, { from: 1, to: 1 });
+    for await (const event of later) expect(event).toEqual({ streamVersion: 1 });
+    expect.assertions(3);
     expect(await store.query(tenant, { after: 0n, limit: 1 })).toEqual([{ streamVersion: 2 }]);
   });
 });

@@ -6,9 +6,12 @@ import {
   type Counter,
   type EventQuery,
   type EventStore,
+  type FromSnapshot,
   type Metrics,
+  type RecordedEvent,
+  type SchemaVersions,
+  type StreamRange,
 } from '@groundwork/application';
-import type { RecordedEvent, StreamRange } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
 
 /** `groundwork_events_appended_total` grows only for events that are new in the log. */
@@ -39,6 +42,10 @@ export class MeasuredEventStore implements EventStore {
 
   readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<RecordedEvent> {
     return this.#store.readStream(tenant, stream, range);
+  }
+
+  readFromSnapshot(tenant: TenantId, stream: StreamId, schemaVersions: SchemaVersions): Promise<FromSnapshot> {
+    return this.#store.readFromSnapshot(tenant, stream, schemaVersions);
   }
 
   query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {

@@ -7,7 +7,7 @@ import {
   type EventStore,
   type EventTypeDefinition,
 } from '@groundwork/application';
-import { streamId, type DomainEvent } from '@groundwork/domain';
+import { AggregateRoot, streamId, type DomainEvent } from '@groundwork/domain';
 import { collected, newId, newTenant } from '../new-event.ts';
 
 export interface CounterState {
@@ -45,6 +45,22 @@ export function describeAggregateStore(name: string, make: () => Promise<Aggrega
   });
 }
 
+/** The counter as a model that changes its own state. */
+class Counter extends AggregateRoot<CounterState, CounterEvent> {
+  #state: CounterState;
+  constructor(state: CounterState) {
+    super();
+    this.#state = state;
+  }
+  get state(): CounterState {
+    return this.#state;
+  }
+  increase(by: number): void {
+    this.#state = { count: this.#state.count + by };
+    this.record(increased(by));
+  }
+}
+
 const increased = (by: number): CounterEvent => ({ type: 'CounterIncreased', data: { by } });
 const change = (expected: number, from: number, ...by: number[]) => ({
   expected,
@@ -78,6 +94,19 @@ function describeSaving(store: () => AggregateStoreUnderTest): void {
       ['CounterIncreased', { by: 2 }, context.commandId],
       ['CounterIncreased', { by: 3 }, context.commandId],
     ]);
+  });
+
+  it('S2-16 announces nothing again when what was loaded is saved', async () => {
+    const [{ aggregates, events }, tenant] = [store(), newTenant()];
+    const made = new Counter({ count: 0 });
+    made.increase(2);
+    await aggregates.save(tenant, 'c-1', { expected: 0, events: made.takeEvents(), state: made.state }, newContext());
+    const { state, streamVersion } = await aggregates.load(tenant, 'c-1');
+    const loaded = new Counter(state);
+    const change = { expected: streamVersion, events: loaded.takeEvents(), state: loaded.state };
+    expect(change).toEqual({ expected: 1, events: [], state: { count: 2 } });
+    expect(await aggregates.save(tenant, 'c-1', change, newContext())).toMatchObject({ streamVersion: 1 });
+    expect(await collected(events.readStream(tenant, streamId(counter.streamType, 'c-1')))).toHaveLength(1);
   });
 
   it('keeps aggregates and tenants apart', async () => {

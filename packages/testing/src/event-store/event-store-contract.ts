@@ -6,6 +6,7 @@ import { describeIdempotence } from './idempotence.ts';
 import { describePayloads } from './payloads.ts';
 import { describeQueries } from './queries.ts';
 import { describeReadingTheLog } from './reading-the-log.ts';
+import { describeSnapshots } from './snapshots.ts';
 import { describeStreams } from './streams.ts';
 import { typesOfToday } from './types.ts';
 
@@ -43,6 +44,7 @@ export function describeEventStore(name: string, make: () => Promise<EventStoreF
     describeIdempotence(access);
     describePayloads(access);
     describeStreams(access);
+    describeSnapshots(access);
     describeQueries(access);
     describeReadingTheLog(access);
   });

@@ -91,7 +91,7 @@ function describeUnstorable(store: StoreAccess): void {
 }
 
 function describeUpcasting(store: StoreAccess): void {
-  it('S0-07 reads an event of schema 1 as schema 3 on every path and leaves the stored text alone', async () => {
+  it('S0-07, S2-28 reads an event of schema 1 as schema 3 on every path and leaves the stored row alone', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     const { position } = await store().events.append({
       tenant,
@@ -109,6 +109,8 @@ function describeUpcasting(store: StoreAccess): void {
     for (const [event] of paths) {
       expect(event).toMatchObject({ schemaVersion: 3, data: { body: 'old', length: 3 }, dataText: '{"text":"old"}' });
     }
+    const [unchanged] = await collected(store().events.readStream(tenant, stream));
+    expect(unchanged).toMatchObject({ schemaVersion: 1, data: { text: 'old' } });
     expect(() => new EventTypes([{ ...laterNoteWritten, upcasters: { 1: (data) => data } }])).toThrow(
       expect.objectContaining({ code: 'event-types.missing-upcaster' }),
     );

@@ -4,6 +4,7 @@ import {
   EventTypes,
   ExactJson,
   PreconditionFailed,
+  Snapshots,
   VersionConflict,
   decideAndAppend,
   type CommandContext,
@@ -11,6 +12,7 @@ import {
 } from '@groundwork/application';
 import { Refusal, streamId, type Decider, type DomainEvent } from '@groundwork/domain';
 import { SystemClock, collected, newEvent, newId, newTenant } from '@groundwork/testing';
+import { z } from 'zod';
 import { MemoryEventStore } from './memory-event-store.ts';
 
 type SeatTaken = DomainEvent<'SeatTaken', { readonly seat: number }>;
@@ -135,6 +137,59 @@ describe('decideAndAppend', () => {
     const idle = { ...decision, decider: { ...room, decide: () => [] } };
     expect(await decideAndAppend(log, idle, newContext())).toEqual({ streamVersion: 1, position, repeated: false });
     expect(await seatsOf(log)).toHaveLength(1);
+  });
+
+  describe('from a snapshot', () => {
+    const schema = z.int();
+    const kept = { ...decision, snapshots: new Snapshots({ schemaVersion: 1, everyEvents: 2, schema }) };
+    const snapshotOf = async (log: MemoryEventStore) =>
+      (await log.readFromSnapshot(tenant, stream, { from: 1, to: 1 })).snapshot;
+
+    it('S1-48 keeps the state with every n-th event, and decides on it', async () => {
+      const log = newLog();
+      await decideAndAppend(log, kept, newContext());
+      expect(await snapshotOf(log)).toBeUndefined();
+      await decideAndAppend(log, kept, newContext());
+      expect(await snapshotOf(log)).toMatchObject({ streamVersion: 2, stateText: '2' });
+      expect(await decideAndAppend(log, kept, newContext())).toMatchObject({ streamVersion: 3 });
+      await expect(decideAndAppend(log, kept, newContext())).rejects.toMatchObject({ code: 'room.full' });
+      expect(await seatsOf(log)).toEqual([{ seat: 1 }, { seat: 2 }, { seat: 3 }]);
+    });
+
+    it('answers a repeated command with its first result, wherever the snapshot stands', async () => {
+      const [log, contexts] = [newLog(), [newContext(), newContext(), newContext()]];
+      const first: unknown[] = [];
+      for (const context of contexts) first.push(await decideAndAppend(log, kept, context));
+      for (const [index, context] of contexts.entries()) {
+        expect(await decideAndAppend(log, kept, context)).toEqual({ ...(first[index] as object), repeated: true });
+      }
+      expect(await seatsOf(log)).toHaveLength(3);
+    });
+
+    it('answers a repetition that decides nothing now, or something else, with the first result, too', async () => {
+      const [log, context] = [newLog(), newContext()];
+      const first = await decideAndAppend(log, kept, context);
+      await decideAndAppend(log, kept, newContext());
+      const idle = { ...kept, decider: { ...room, decide: () => [] } };
+      const other = {
+        ...kept,
+        decider: { ...room, decide: () => [{ type: 'SeatTaken', data: { seat: 9 } } as const] },
+      };
+      for (const repeated of [idle, other]) {
+        expect(await decideAndAppend(log, repeated, context)).toEqual({ ...first, repeated: true });
+      }
+      const { position } = (await snapshotOf(log))!;
+      expect(await decideAndAppend(log, idle, newContext())).toEqual({ streamVersion: 2, position, repeated: false });
+      expect(await seatsOf(log)).toHaveLength(2);
+    });
+
+    it('insists on the version of If-Match', async () => {
+      const log = newLog();
+      for (let n = 0; n < 2; n++) await decideAndAppend(log, kept, newContext());
+      const early = decideAndAppend(log, kept, newContext({ ifMatch: 1 }));
+      await expect(early).rejects.toMatchObject({ details: { currentVersion: 2 } });
+      expect(await decideAndAppend(log, kept, newContext({ ifMatch: 2 }))).toMatchObject({ streamVersion: 3 });
+    });
   });
 
   it('writes the exact text of another system, with who and what caused it', async () => {

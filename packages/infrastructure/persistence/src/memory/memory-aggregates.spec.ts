@@ -1,6 +1,6 @@
 // Both families of aggregates keep the contract of aggregate stores over the log in memory.
 import { EventSourcedAggregates, EventTypes } from '@groundwork/application';
-import { SystemClock, counter, describeAggregateStore } from '@groundwork/testing';
+import { SystemClock, counter, describeAggregateStore, describeSnapshotsOfAggregates } from '@groundwork/testing';
 import { MemoryEventStore } from './memory-event-store.ts';
 import { MemoryStateAggregates } from './memory-state-aggregates.ts';
 
@@ -21,3 +21,5 @@ describeAggregateStore('MemoryStateAggregates', async () => {
   const aggregates = new MemoryStateAggregates(events, counter.streamType, counter.initialState);
   return { aggregates, events, keepsStates: true, close: async () => undefined };
 });
+
+describeSnapshotsOfAggregates('Snapshots in memory', async () => ({ events: newLog(), close: async () => undefined }));

@@ -12,15 +12,18 @@ import {
   type EventQuery,
   type EventStore,
   type EventTypes,
+  type FromSnapshot,
   type LogHead,
   type LogPage,
   type LogRead,
   type LogSignal,
   type PreparedEvent,
   type RecordedEvent,
+  type SchemaVersions,
   type StoredEvent,
   type StreamKey,
   type StreamRange,
+  type StreamSnapshot,
   type TenantBacklog,
 } from '@groundwork/application';
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
@@ -31,6 +34,7 @@ export class MemoryLog {
   readonly events: StoredEvent[] = [];
   readonly byStream = new Map<string, StoredEvent[]>();
   readonly byId = new Map<string, StoredEvent>();
+  readonly snapshots = new Map<string, StreamSnapshot>();
   readonly growth = new WakeUp();
 }
 
@@ -47,8 +51,9 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
   }
 
   // Nothing is awaited between the look at the stream and the storing: that is the transaction.
-  async append({ tenant, stream, expected, events }: Append): Promise<Appended> {
-    refuseMalformedExpectation(expected);
+  async append(append: Append): Promise<Appended> {
+    refuseMalformedExpectation(append);
+    const { tenant, stream, expected, events, snapshot } = append;
     const prepared = prepareEvents(events, this.#types);
     const key = keyOf({ tenant, ...stream });
     const repeated = this.#firstResult(tenant, key, prepared);
@@ -62,8 +67,19 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     this.#log.events.push(...stored);
     for (const event of stored) this.#log.byId.set(`${tenant}/${event.id}`, event);
     this.#log.growth.ring();
-    const last = stored.at(-1)!;
-    return { streamVersion: last.streamVersion, position: last.position, repeated: false };
+    const { streamVersion, position } = stored.at(-1)!;
+    if (snapshot !== undefined) this.#log.snapshots.set(key, { ...snapshot, streamVersion, position });
+    return { streamVersion, position, repeated: false };
+  }
+
+  async readFromSnapshot(tenant: TenantId, stream: StreamId, { from, to }: SchemaVersions): Promise<FromSnapshot> {
+    const key = keyOf({ tenant, ...stream });
+    const kept = this.#log.snapshots.get(key);
+    const last = this.#log.byStream.get(key)?.[(kept?.streamVersion ?? 0) - 1];
+    const isUsable =
+      kept !== undefined && kept.schemaVersion >= from && kept.schemaVersion <= to && last?.position === kept.position;
+    const snapshot = isUsable ? kept : undefined;
+    return { snapshot, later: this.readStream(tenant, stream, { fromVersion: (snapshot?.streamVersion ?? 0) + 1 }) };
   }
 
   async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncGenerator<RecordedEvent> {

@@ -100,6 +100,7 @@ export class AppendQueue {
       this.#busyStreams.add(streamKey);
       batch.push(waiting);
       events += waiting.append.events.length;
+      bytes += waiting.append.append.snapshot?.stateText.length ?? 0;
       for (const event of waiting.append.events) bytes += event.dataText.length + event.metadataText.length;
     }
     this.#waiting = [...passedOver, ...this.#waiting.slice(looked)];

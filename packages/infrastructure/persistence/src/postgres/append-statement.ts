@@ -1,4 +1,4 @@
-// The call of groundwork.append_events: a batch of appends as eighteen parameters.
+// The call of groundwork.append_events: a batch of appends as eighteen parameters, and three more for snapshots.
 import { DuplicateEvent, type ExpectedVersion } from '@groundwork/application';
 import type { AppendVerdict, PreparedAppend } from './append-queue.ts';
 import { codeOf } from './database-errors.ts';
@@ -6,19 +6,33 @@ import { float8Array, int4Array, textArray, uuidArray } from './binary-arrays.ts
 import type { RunStatement, Statement } from './database.ts';
 
 const PARAMETER_COUNT = 18;
-const parametersFrom = (first: number): string =>
-  Array.from({ length: PARAMETER_COUNT }, (_, index) => `$${first + index}`).join(', ');
+const SNAPSHOT_PARAMETER_COUNT = 3;
+const parametersFrom = (first: number, count = PARAMETER_COUNT): string =>
+  Array.from({ length: count }, (_, index) => `$${first + index}`).join(', ');
 
 const APPEND_EVENTS = `select * from groundwork.append_events(${parametersFrom(1)})`;
+const APPEND_WITH_SNAPSHOTS = `select * from groundwork.append_events_with_snapshots(${parametersFrom(
+  1,
+  PARAMETER_COUNT + SNAPSHOT_PARAMETER_COUNT,
+)})`;
 const SAVE_AGGREGATE = `select * from groundwork.save_aggregate($1, ${parametersFrom(2)})`;
 
-/** Stores a batch of appends; one verdict for each, in order. */
-export const appendBatch = (
+/** Stores a batch of appends and the snapshots of those that pass; one verdict for each append, in order. */
+export function appendBatch(
   query: RunStatement,
   batch: readonly PreparedAppend[],
   checkIds: boolean,
-): Promise<AppendVerdict[]> =>
-  verdictsOf(query, batch, { name: 'append_events', text: APPEND_EVENTS, values: parameters(batch, checkIds) });
+): Promise<AppendVerdict[]> {
+  const values = parameters(batch, checkIds);
+  const statement = batch.some(({ append }) => append.snapshot !== undefined)
+    ? {
+        name: 'append_events_with_snapshots',
+        text: APPEND_WITH_SNAPSHOTS,
+        values: [...values, ...snapshotParameters(batch)],
+      }
+    : { name: 'append_events', text: APPEND_EVENTS, values };
+  return verdictsOf(query, batch, statement);
+}
 
 /** Stores an append, and the state it leads to when it passes, both or neither. */
 export async function appendWithState(
@@ -83,6 +97,17 @@ function parameters(batch: readonly PreparedAppend[], checkIds: boolean): unknow
     textArray(events.map((event) => event.metadataText)),
     textArray(events.map((event) => event.validationText)),
     textArray(events.map((event) => event.dataText)),
+  ];
+}
+
+function snapshotParameters(batch: readonly PreparedAppend[]): unknown[] {
+  const brought = batch.flatMap(({ append: { snapshot } }, index) =>
+    snapshot === undefined ? [] : [{ append: index + 1, ...snapshot }],
+  );
+  return [
+    int4Array(brought.map(({ append }) => append)),
+    int4Array(brought.map(({ schemaVersion }) => schemaVersion)),
+    textArray(brought.map(({ stateText }) => stateText)),
   ];
 }
 

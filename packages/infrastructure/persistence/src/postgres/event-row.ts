@@ -1,6 +1,6 @@
 // An event as the functions of the log return it.
 import type { TenantId, Uuid } from '@groundwork/domain';
-import { recordedEvent, type EventTypes, type RecordedEvent } from '@groundwork/application';
+import { recordedEvent, type EventTypes, type RecordedEvent, type StreamSnapshot } from '@groundwork/application';
 
 export interface EventRow {
   readonly event_position: string;
@@ -22,6 +22,14 @@ export interface EventRow {
 /** A row of a page; `is_cut` when the page ended early because of its bytes. */
 export interface PageRow extends EventRow {
   readonly is_cut: boolean;
+}
+
+/** A row of a page that begins behind a snapshot: the first may be the snapshot itself, without an event. */
+export interface FromSnapshotRow extends PageRow {
+  readonly snapshot_version: number | null;
+  readonly snapshot_position: string;
+  readonly snapshot_schema: number;
+  readonly snapshot_state: string;
 }
 
 /** A page is held in memory as a whole: this is the most it may weigh, unless one event alone is heavier. */
@@ -47,3 +55,14 @@ export function eventOf(row: EventRow, types: EventTypes): RecordedEvent {
     types,
   );
 }
+
+/** Undefined for the row of an event. */
+export const snapshotOf = (row: FromSnapshotRow | undefined): StreamSnapshot | undefined =>
+  row === undefined || row.snapshot_version === null
+    ? undefined
+    : {
+        streamVersion: row.snapshot_version,
+        position: BigInt(row.snapshot_position),
+        schemaVersion: row.snapshot_schema,
+        stateText: row.snapshot_state,
+      };

@@ -7,6 +7,7 @@ import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkp
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
+import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts';
 import { singleLoginSql } from './roles.ts';
 
 /**
@@ -19,6 +20,7 @@ export type MigrationType = new () => MigrationInterface & { readonly phase?: 'c
 export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   Log1763700000000,
   CommandsAndProjections1763700100000,
+  Snapshots1763700200000,
   CheckpointEvents1763700600000,
   DataMigrations1763700900000,
 ];

@@ -1,6 +1,6 @@
 // Both families of aggregates keep the contract of aggregate stores over PostgreSQL.
 import { EventSourcedAggregates, EventTypes } from '@groundwork/application';
-import { MemoryLogger, counter, describeAggregateStore } from '@groundwork/testing';
+import { MemoryLogger, counter, describeAggregateStore, describeSnapshotsOfAggregates } from '@groundwork/testing';
 import { PostgresEventStore } from './postgres-event-store.ts';
 import { PostgresStateAggregates } from './postgres-state-aggregates.ts';
 import { postgresUnderTest } from './postgres-under-test.ts';
@@ -34,3 +34,5 @@ describeAggregateStore('PostgresStateAggregates', async () => {
   const aggregate = { type: counter.streamType, initialState: counter.initialState };
   return { aggregates: new PostgresStateAggregates(app, types, signals, aggregate), events, keepsStates: true, close };
 });
+
+describeSnapshotsOfAggregates('Snapshots in PostgreSQL', openLog);

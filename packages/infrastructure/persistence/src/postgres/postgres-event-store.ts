@@ -10,14 +10,16 @@ import {
   type EventQuery,
   type EventStore,
   type EventTypes,
+  type FromSnapshot,
   type RecordedEvent,
+  type SchemaVersions,
   type StreamRange,
 } from '@groundwork/application';
 import { AppendQueue, type AppendVerdict, type PreparedAppend } from './append-queue.ts';
 import { appendBatch } from './append-statement.ts';
 import { isDataRefused } from './database-errors.ts';
 import { literal, type Database } from './database.ts';
-import { eventOf, PAGE_BYTES_MAX, type EventRow, type PageRow } from './event-row.ts';
+import { eventOf, PAGE_BYTES_MAX, snapshotOf, type EventRow, type FromSnapshotRow, type PageRow } from './event-row.ts';
 import type { Signals } from './signals.ts';
 
 // Keyset pages: 166,000 to 197,000 events a second against 251,000 of a cursor, but no connection is held between them.
@@ -52,25 +54,45 @@ export class PostgresEventStore implements EventStore {
     let left = range.limit ?? Infinity;
     while (from <= to && left > 0) {
       const rowCountMax = Math.min(left, PAGE_ROWS_MAX);
-      const rows = await this.#database.queryWithin<PageRow>(tenant, {
-        name: 'read_stream',
-        text: `select * from groundwork.read_stream(${[
-          literal(tenant),
-          literal(stream.type),
-          literal(stream.id),
-          from,
-          to,
-          literal(range.from),
-          literal(range.to),
-          rowCountMax,
-          PAGE_BYTES_MAX,
-        ].join(', ')})`,
-      });
+      const rows = await this.#read<PageRow>('read_stream', tenant, stream, [
+        from,
+        to,
+        literal(range.from),
+        literal(range.to),
+        rowCountMax,
+      ]);
       for (const row of rows) yield eventOf(row, this.#types);
       if (rows.length < rowCountMax && rows[0]?.is_cut !== true) return;
       left -= rows.length;
       from = rows.at(-1)!.stream_version + 1;
     }
+  }
+
+  async readFromSnapshot(tenant: TenantId, stream: StreamId, { from, to }: SchemaVersions): Promise<FromSnapshot> {
+    const bounds = [from, to, PAGE_ROWS_MAX];
+    const rows = await this.#read<FromSnapshotRow>('read_from_snapshot', tenant, stream, bounds);
+    const snapshot = snapshotOf(rows[0]);
+    return { snapshot, later: this.#from(snapshot === undefined ? rows : rows.slice(1), tenant, stream) };
+  }
+
+  /** The events of a first page, and those of the pages behind it. */
+  async *#from(rows: readonly PageRow[], tenant: TenantId, stream: StreamId): AsyncIterable<RecordedEvent> {
+    for (const row of rows) yield eventOf(row, this.#types);
+    if (rows.length < PAGE_ROWS_MAX && rows[0]?.is_cut !== true) return;
+    yield* this.readStream(tenant, stream, { fromVersion: rows.at(-1)!.stream_version + 1 });
+  }
+
+  #read<R extends PageRow>(
+    name: 'read_stream' | 'read_from_snapshot',
+    tenant: TenantId,
+    stream: StreamId,
+    bounds: readonly (string | number)[],
+  ): Promise<R[]> {
+    const values = [literal(tenant), literal(stream.type), literal(stream.id), ...bounds, PAGE_BYTES_MAX];
+    return this.#database.queryWithin<R>(tenant, {
+      name,
+      text: `select * from groundwork.${name}(${values.join(', ')})`,
+    });
   }
 
   async query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
@@ -94,7 +116,7 @@ export class PostgresEventStore implements EventStore {
 
 /** Checks and serialises an append; throws InvalidInput for what no store may take. */
 export function prepareAppend(append: Append, types: EventTypes): PreparedAppend {
-  refuseMalformedExpectation(append.expected);
+  refuseMalformedExpectation(append);
   return {
     append,
     streamKey: `${append.tenant}/${streamName(append.stream)}`,

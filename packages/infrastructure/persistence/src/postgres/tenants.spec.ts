@@ -82,7 +82,7 @@ describe('the catalogue', () => {
   });
 
   it('lets the application write the log through append_events only', async () => {
-    for (const table of ['groundwork.event', 'groundwork.stream']) {
+    for (const table of ['groundwork.event', 'groundwork.stream', 'groundwork.snapshot']) {
       for (const role of ROLES) {
         const { rows } = await administrator.query<{ may: boolean }>(
           `select has_table_privilege($1, $2, 'insert, update, delete, truncate') as may`,

@@ -30,6 +30,7 @@ import {
 import { ENTITY_REGISTRY } from '../../model/entity-registry.ts';
 import { feed, type FeedEvent } from '../../model/feed.ts';
 import { WILDCARD_ID } from '../../model/salesforce-id.ts';
+import { feedSnapshots, recordSnapshots } from './record-snapshots.ts';
 
 export const RECORD_CHANGE = 'clients.record-change';
 
@@ -115,17 +116,24 @@ function recordOne(recording: Recording, id: string): Promise<Recorded> {
   return append<RecordCommand, RecordState, RecordEvent>(recording, id, {
     event: recordEventType(entity.noun, kind),
     decider: recordDecider(entity.noun),
+    snapshots: recordSnapshots,
     command: { type: 'record-change', kind },
     isBackfillNeeded: (state) => needsBackfill(kind, state) || change.partial.size > 0,
   });
 }
 
 const keep = (recording: Recording, id: string, event: FeedEvent['type']): Promise<Recorded> =>
-  append(recording, id, { event, decider: feed, command: event, isBackfillNeeded: () => event === 'FeedOverflowed' });
+  append<FeedEvent['type'], null, FeedEvent>(recording, id, {
+    event,
+    decider: feed,
+    snapshots: feedSnapshots,
+    command: event,
+    isBackfillNeeded: () => event === 'FeedOverflowed',
+  });
 
 interface Fact<Command, State, Event extends DomainEvent> extends Pick<
   Decision<Command, State, Event>,
-  'decider' | 'command'
+  'decider' | 'command' | 'snapshots'
 > {
   readonly event: Event['type'];
   readonly isBackfillNeeded: (state: State) => boolean;
@@ -134,13 +142,14 @@ interface Fact<Command, State, Event extends DomainEvent> extends Pick<
 async function append<Command, State, Event extends DomainEvent>(
   { events, ids, rules, change, context, payloadText }: Recording,
   id: string,
-  { event, decider, command, isBackfillNeeded }: Fact<Command, State, Event>,
+  { event, decider, command, snapshots, isBackfillNeeded }: Fact<Command, State, Event>,
 ): Promise<Recorded> {
   const factId = ids.derive(change.commitTimestampMs, context.tenant, ...factOf(change, id));
   const decision: Decision<Command, State, Event> = {
     decider,
     stream: streamOf(change, id),
     command,
+    snapshots,
     factId,
     // The rules look at types only; the payloads of a long stream need not be parsed.
     read: (recorded: RecordedEvent) => ({ type: recorded.type, data: null }) as Event,

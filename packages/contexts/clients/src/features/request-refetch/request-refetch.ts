@@ -10,6 +10,7 @@ import {
 import { z } from 'zod';
 import { MANAGE } from '../../clients.roles.ts';
 import { clientRecord, recordEventOf } from '../../model/client-record.ts';
+import { recordSnapshots } from '../record-change/record-snapshots.ts';
 import { clientStream, refuseUnknownClient } from '../show-client/client-stream.ts';
 
 const REQUEST_REFETCH = 'clients.request-refetch';
@@ -29,6 +30,7 @@ export const requestRefetch = (events: EventStore): CommandHandler<z.infer<typeo
       {
         decider: clientRecord,
         stream,
+        snapshots: recordSnapshots,
         command: { type: 'request-refetch' },
         read: recordEventOf,
       },

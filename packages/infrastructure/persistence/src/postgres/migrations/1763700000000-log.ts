@@ -198,7 +198,7 @@ const APPEND = `
 `;
 
 // `is_cut` says that the page ended early because of its bytes: a page is read into memory as a whole.
-const COLUMNS = `
+export const EVENT_COLUMNS = `
     event_position bigint, tenant text, stream_type text, stream_id text, stream_version int, event_id uuid, type text,
     schema_version int, source text, occurred_at timestamptz, recorded_at timestamptz, metadata text, validation text,
     data text, is_cut boolean`;
@@ -224,7 +224,7 @@ const READ_STREAM = `
   create function groundwork.read_stream(
     of_tenant text, of_type text, of_id text, version_from int, version_to int, time_from timestamptz,
     time_to timestamptz, row_count_max int, byte_count_max bigint
-  ) returns table (${COLUMNS}) language plpgsql stable set search_path = groundwork, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+  ) returns table (${EVENT_COLUMNS}) language plpgsql stable set search_path = groundwork, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
   #variable_conflict use_column
   declare
     wanted bigint := (select s.stream_id from stream s where s.tenant = of_tenant and s.type = of_type and s.id = of_id);
@@ -249,7 +249,7 @@ const READ_LOG = `
   create function groundwork.read_log(
     after bigint, position_count_max int, row_count_max int, of_types text[], of_slice int, of_slices int,
     byte_count_max bigint
-  ) returns table (${COLUMNS}) language plpgsql stable security definer
+  ) returns table (${EVENT_COLUMNS}) language plpgsql stable security definer
     set search_path = groundwork, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
   #variable_conflict use_column
   begin
