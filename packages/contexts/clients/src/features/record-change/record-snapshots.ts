@@ -6,6 +6,7 @@ import type { RecordState } from '../../model/client-record.ts';
 // Every event holds the whole change event, some kilobytes, and the rules need three words of them all.
 const EVERY_EVENTS = 50;
 
+// #region policy
 /** Of records. Raise the schema version when RecordState or what `evolve` makes of events changes. */
 export const recordSnapshots = new Snapshots<RecordState>({
   schemaVersion: 1,
@@ -16,6 +17,7 @@ export const recordSnapshots = new Snapshots<RecordState>({
     refetch: z.enum(['none', 'marked']),
   }),
 });
+// #endregion
 
 /** Of what is kept without a state: it only spares reading the stream. */
 export const feedSnapshots = new Snapshots<null>({ schemaVersion: 1, everyEvents: EVERY_EVENTS, schema: z.null() });
