@@ -1,5 +1,13 @@
-// What the commands know of the product: its settings, its tables and its migrations.
-import { contextModules, dataMigrationsOf, entitiesOf, migrationsOf, readSettings } from '@groundwork/configuration';
+// What the commands know of the product: its settings, its events, its tables and its migrations.
+import {
+  contextModules,
+  dataMigrationsOf,
+  entitiesOf,
+  eventTypesOf,
+  migrationsOf,
+  projectionsOf,
+  readSettings,
+} from '@groundwork/configuration';
 import { contexts } from './contexts.ts';
 
 export type ProductSettings = ReturnType<typeof productSettings>;
@@ -18,3 +26,11 @@ export const productEntities = (settings: ProductSettings): ReturnType<typeof en
 /** What the contexts want to change in rows that exist. */
 export const productDataMigrations = (settings: ProductSettings): ReturnType<typeof dataMigrationsOf> =>
   dataMigrationsOf(contextModules(contexts, settings));
+
+/** The event types of the contexts. */
+export const productEventTypes = (settings: ProductSettings): ReturnType<typeof eventTypesOf> =>
+  eventTypesOf(contextModules(contexts, settings));
+
+/** The read models of the contexts. */
+export const productProjections = (settings: ProductSettings): ReturnType<typeof projectionsOf> =>
+  projectionsOf(contextModules(contexts, settings));

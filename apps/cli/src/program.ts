@@ -11,6 +11,7 @@ import { addReplayCommand } from './commands/replay.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addTraceCommand } from './commands/trace.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 
 export function program(): Command {
   const gw = new Command('gw')
@@ -29,5 +30,6 @@ export function program(): Command {
   addTraceCommand(gw);
   addReplayCommand(gw);
   addDatabaseCommands(gw);
+  addVerifyCommand(gw);
   return gw;
 }

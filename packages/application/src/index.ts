@@ -136,5 +136,6 @@ export {
   type Row,
 } from './projections/projection.ts';
 export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
+export { replay } from './projections/replay.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
 export { setting, wholeNumberSetting, type SettingMeta } from './settings.ts';

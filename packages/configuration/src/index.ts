@@ -12,6 +12,7 @@ export {
   runningEmbeddedPostgres,
   setupSql,
   startEmbeddedPostgres,
+  verifyDatabase,
   type DatabaseUrls,
   type DataMigration,
   type EmbeddedPostgres,
@@ -19,6 +20,7 @@ export {
   type Logins,
   type MigrationReport,
   type MigrationStatus,
+  type Verification,
 } from '@groundwork/persistence';
 export { issueDevelopmentToken, type DevelopmentTokenRequest } from '@groundwork/security';
 export { compose, type App, type Composition, type Key } from './compose.ts';
@@ -31,7 +33,7 @@ export {
 export { ownerName, platformModules } from './platform-modules.ts';
 export { platformSettings, readSettings, type PlatformSettings, type WorkerSettings } from './platform.settings.ts';
 export { runProgram } from './run-program.ts';
-export { dataMigrationsOf, entitiesOf, migrationsOf } from './schema-of.ts';
+export { dataMigrationsOf, entitiesOf, eventTypesOf, migrationsOf, projectionsOf } from './schema-of.ts';
 export { settingsFrom, type Environment, type SettingsGroups, type SettingsOf } from './read-settings.ts';
 export { settingRows, shownSettings, type SettingRow } from './settings-reference.ts';
 export { untilStopped } from './until-stopped.ts';

@@ -1,6 +1,6 @@
-// What modules say about the schema of the database, found without making anything else of them.
+// What modules say about the database and about what is stored in it, found without making anything else of them.
 import 'reflect-metadata'; // Inversify asks for it, though nothing here is decorated.
-import type { Port } from '@groundwork/application';
+import { EventTypeDefinition, EventTypes, Projection, type Port } from '@groundwork/application';
 import { DataMigration, MigrationClass, ReadModelEntity } from '@groundwork/persistence';
 import { Container, type ContainerModule, type ServiceIdentifier } from 'inversify';
 
@@ -15,6 +15,14 @@ export const entitiesOf = (modules: readonly ContainerModule[]): Promise<readonl
 /** What `gw db data-migration` can run. */
 export const dataMigrationsOf = (modules: readonly ContainerModule[]): Promise<readonly DataMigration[]> =>
   allBound(modules, DataMigration);
+
+/** The event types that the log may hold. */
+export const eventTypesOf = async (modules: readonly ContainerModule[]): Promise<EventTypes> =>
+  new EventTypes(await allBound(modules, EventTypeDefinition));
+
+/** The read models that are built of the log. */
+export const projectionsOf = (modules: readonly ContainerModule[]): Promise<readonly Projection[]> =>
+  allBound(modules, Projection);
 
 async function allBound<T>(modules: readonly ContainerModule[], key: Port<T>): Promise<readonly T[]> {
   const container = new Container();

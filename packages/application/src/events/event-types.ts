@@ -50,6 +50,11 @@ export class EventTypes {
     return definition;
   }
 
+  /** The definition of a type, undefined when no context declares it. */
+  find(type: string): EventTypeDefinition | undefined {
+    return this.#byType.get(type);
+  }
+
   /** The data of a stored event as today's schema has it. Events of unknown types are returned as they are. */
   upcast(type: string, schemaVersion: number, data: unknown): unknown {
     const definition = this.#byType.get(type);

@@ -51,4 +51,6 @@ export { PostgresEventStore } from './postgres/postgres-event-store.ts';
 export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
 export { DEFAULT_LOGINS, setupSql, type Logins } from './postgres/roles.ts';
 export { Signals } from './postgres/signals.ts';
+export type { CheckName, Finding } from './verify/findings.ts';
+export { verifyDatabase, type Verification, type VerifyOptions } from './verify/verify-database.ts';
 export { MigrationClass, ReadModelEntity, TenantDatabase } from './tenant-database.ts';

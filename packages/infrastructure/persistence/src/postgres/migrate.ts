@@ -117,7 +117,7 @@ async function setUp(client: pg.Client): Promise<void> {
   }
 }
 
-const setupNeeded = (login: string, cause: unknown): Misconfigured =>
+export const setupNeeded = (login: string, cause: unknown): Misconfigured =>
   new Misconfigured(
     'database.setup-needed',
     `The login "${login}" may neither create the roles that keep tenants apart nor change tables.`,

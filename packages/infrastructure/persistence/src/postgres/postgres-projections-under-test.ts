@@ -59,4 +59,5 @@ const TABLE = `
   grant usage on schema contract to groundwork_app;
   grant select on contract.note to groundwork_app;
   grant insert, update, delete on contract.note to groundwork_worker;
+  reset role;
 `;

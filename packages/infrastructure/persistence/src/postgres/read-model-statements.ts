@@ -146,10 +146,12 @@ const undeclared = (table: ReadModelTable, name: string): InvalidInput =>
     'Declare the column, or leave it out of the row, then retry the parked stream.',
   );
 
-const typedColumnsOf = (table: ReadModelTable): string =>
+/** Names and types of the columns, as a record has them in SQL. */
+export const typedColumnsOf = (table: ReadModelTable): string =>
   Object.entries(table.columns)
     .map(([name, type]) => `${quoted(name)} ${SQL_TYPES[type]}`)
     .join(', ');
-const nameOf = (table: ReadModelTable): string => `${quoted(table.schema)}.${quoted(table.name)}`;
+/** The table's name, ready to stand in a statement. */
+export const nameOf = (table: ReadModelTable): string => `${quoted(table.schema)}.${quoted(table.name)}`;
 const columnsOf = (table: ReadModelTable): string[] => Object.keys(table.columns).map(quoted);
-const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
+export const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;

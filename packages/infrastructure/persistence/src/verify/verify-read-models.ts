@@ -1,0 +1,200 @@
+// Read models against the log: whose rows they hold, and whether streams chosen at random give the rows that are there.
+import { replay, type Projection, type RecordedEvent, type Row } from '@groundwork/application';
+import type pg from 'pg';
+import { codeOf, isDataRefused } from '../postgres/database-errors.ts';
+import { eventOf, PAGE_BYTES_MAX, type EventRow } from '../postgres/event-row.ts';
+import { nameOf, quoted } from '../postgres/read-model-statements.ts';
+import { compareRows, type Difference } from './compare-rows.ts';
+import type { Inspection } from './verify-database.ts';
+
+interface Stream {
+  readonly streamId: string;
+  readonly tenant: string;
+  readonly type: string;
+  readonly id: string;
+}
+
+const PAGE_SIZE = 1_000;
+
+export async function verifyReadModels(inspection: Inspection): Promise<{
+  replayedStreams: number;
+  notCompared: readonly { projection: string; reason: string }[];
+}> {
+  const { client, projections, findings, onProgress } = inspection;
+  const notCompared: { projection: string; reason: string }[] = [];
+  const compared: Projection[] = [];
+  for (const projection of projections) {
+    const reason = await whyNotCompared(client, projection);
+    const fault = reason === undefined ? await faultOfTable(client, projection) : undefined;
+    if (reason !== undefined) notCompared.push({ projection: projection.name, reason });
+    else if (fault !== undefined) findings.add('table-differs', `${projection.name}: ${fault}`);
+    else compared.push(projection);
+  }
+  for (const projection of compared) {
+    await verifyTenants(inspection, projection);
+    if (projection.streamOf !== undefined) await verifyStreamsOfRows(inspection, projection);
+  }
+
+  const streams = await sampled(inspection);
+  for (const [at, stream] of streams.entries()) {
+    if (at % 100 === 0) onProgress(`${at} of ${streams.length} streams replayed`);
+    for (const projection of compared) {
+      await inSnapshot(client, () => verifyStream(inspection, projection, stream));
+    }
+  }
+  return { replayedStreams: streams.length, notCompared };
+}
+
+async function whyNotCompared(client: pg.Client, { name, schemaVersion }: Projection): Promise<string | undefined> {
+  const { rows } = await client.query<{ schema_version: number }>(
+    'select schema_version from groundwork.projection where name = $1',
+    [name],
+  );
+  const [known] = rows;
+  if (known === undefined) return 'no worker has run it yet';
+  if (known.schema_version === schemaVersion) return undefined;
+  return `it is stored under schema version ${known.schema_version}, this program has ${schemaVersion}`;
+}
+
+async function faultOfTable(client: pg.Client, { table }: Projection): Promise<string | undefined> {
+  try {
+    await client.query(`select tenant, ${Object.keys(table.columns).map(quoted).join()} from ${nameOf(table)} limit 0`);
+    return undefined;
+  } catch (error) {
+    if (!codeOf(error).startsWith('42')) throw error;
+    return (error as Error).message;
+  }
+}
+
+/** Walks from tenant to tenant along the index of the rows, however many each has. */
+async function verifyTenants({ client, findings }: Inspection, { table, name }: Projection): Promise<void> {
+  const { rows } = await client.query<{ tenant: string }>(`
+    with recursive owner (tenant) as (
+      select min(tenant) from ${nameOf(table)}
+      union all
+      select (select min(t.tenant) from ${nameOf(table)} t where t.tenant > owner.tenant)
+        from owner where owner.tenant is not null
+    )
+    select tenant from owner
+     where tenant is not null and not exists (select from groundwork.stream s where s.tenant = owner.tenant)`);
+  for (const { tenant } of rows) findings.add('row-tenant-unknown', `${name}, tenant ${tenant}`);
+}
+
+/** All streams when they are few enough, otherwise as many as are wanted, by chance. */
+async function sampled({ client, sampleSize }: Inspection): Promise<readonly Stream[]> {
+  const { rows } = await client.query<Stream>(
+    `with edge as (select coalesce(max(stream_id), 0) as highest from groundwork.stream),
+     chosen as (
+       select n as stream_id from edge, generate_series(1, edge.highest) as n where edge.highest <= $1
+       union
+       select 1 + floor(random() * edge.highest)::bigint from edge, generate_series(1, $1) where edge.highest > $1
+     )
+     select stream_id as "streamId", tenant, type, id from groundwork.stream join chosen using (stream_id)`,
+    [sampleSize],
+  );
+  return rows;
+}
+
+/** A stream as of one moment: its events up to where the projection has applied them, and the rows they made. */
+async function verifyStream(inspection: Inspection, projection: Projection, stream: Stream): Promise<void> {
+  const { client, findings } = inspection;
+  const { tenant } = stream;
+  const reached = await reachedPosition(client, projection, stream);
+  if (reached === undefined) return;
+  const rows = new Map<string, Row | undefined>();
+  for await (const page of eventsOf(inspection, stream)) {
+    replay(
+      projection,
+      page.filter(({ position }) => position <= reached),
+      rows,
+    );
+  }
+  if (rows.size === 0) return;
+  const expected = [...rows.values()].filter((row) => row !== undefined);
+  const differing = await client
+    .query<Difference>(compareRows(projection.table, tenant, expected, [...rows.keys()]))
+    .catch((error: unknown) => {
+      if (!isDataRefused(error)) throw error;
+      return { rows: [{ key: [...rows.keys()].join(', '), difference: 'its events give what the table cannot hold' }] };
+    });
+  for (const { key, difference } of differing.rows) {
+    findings.add('row-differs', `${projection.name}, tenant ${tenant}, ${key}: ${difference}`);
+  }
+}
+
+/** Up to where the projection has applied this stream; undefined for a slice that is ahead of the log. */
+async function reachedPosition(client: pg.Client, projection: Projection, stream: Stream): Promise<bigint | undefined> {
+  const { rows } = await client.query<{ reached: string }>(
+    `select least(s.position, p.position - 1) as reached
+       from groundwork.projection_slice s
+       left join groundwork.parked_stream p
+              on p.projection = s.projection and p.tenant = $2 and p.stream_type = $3 and p.stream_id = $4
+      where s.projection = $5 and s.slice = $1::bigint % s.slices
+        and not groundwork.is_ahead_of_log(s.position, s.event_id)`,
+    [stream.streamId, stream.tenant, stream.type, stream.id, projection.name],
+  );
+  return rows[0] === undefined ? undefined : BigInt(rows[0].reached);
+}
+
+async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly RecordedEvent[]> {
+  for (let version = 0; ;) {
+    const { rows } = await client.query<EventRow>(STREAM_PAGE, [stream.streamId, version, PAGE_SIZE, PAGE_BYTES_MAX]);
+    if (rows.length === 0) return;
+    version = rows.at(-1)!.stream_version;
+    const named = rows.map((row) => ({ ...row, stream_type: stream.type, stream_id: stream.id }));
+    yield named.flatMap((row) => readable(() => eventOf(row, types)));
+  }
+}
+
+const STREAM_PAGE = `
+  select * from (
+    select position as event_position, tenant, stream_version, event_id, type, schema_version, source, occurred_at,
+           recorded_at, metadata, validation, data,
+           sum(octet_length(data)) over (order by stream_version) - octet_length(data) as bytes_before
+      from groundwork.event where stream_id = $1 and stream_version > $2 order by stream_version limit $3) page
+   where bytes_before < $4 order by stream_version`;
+
+/** None when it cannot be read, which is found elsewhere. */
+function readable<T>(read: () => T): readonly T[] {
+  try {
+    return [read()];
+  } catch {
+    return [];
+  }
+}
+
+/** Rows in whose place no stream of their tenant stands, where a projection says which stream that is. */
+async function verifyStreamsOfRows({ client, findings }: Inspection, projection: Projection): Promise<void> {
+  const { table, name } = projection;
+  const key = quoted(table.key);
+  let last: { tenant: string; key: string } | undefined;
+  for (;;) {
+    const { rows } = await client.query<{ tenant: string; key: string }>(
+      `select tenant, ${key}::text as key from ${nameOf(table)}
+        where $1::text is null or (tenant, ${key}) > ($1, $2) order by tenant, ${key} limit $3`,
+      [last?.tenant, last?.key, PAGE_SIZE],
+    );
+    if (rows.length === 0) return;
+    const streams = rows.map((row) => readable(() => projection.streamOf!(row.key))[0]);
+    const { rows: missing } = await client.query<{ n: string }>(
+      `select n from unnest($1::text[], $2::text[], $3::text[]) with ordinality as named (tenant, type, id, n)
+        where not exists (select from groundwork.stream s
+                           where s.tenant = named.tenant and s.type = named.type and s.id = named.id)`,
+      [rows.map(({ tenant }) => tenant), streams.map((stream) => stream?.type), streams.map((stream) => stream?.id)],
+    );
+    for (const { n } of missing) {
+      const row = rows[Number(n) - 1]!;
+      findings.add('row-without-stream', `${name}, tenant ${row.tenant}, ${row.key}`);
+    }
+    last = rows.at(-1)!;
+  }
+}
+
+async function inSnapshot(client: pg.Client, work: () => Promise<void>): Promise<void> {
+  await client.query('begin isolation level repeatable read read only');
+  try {
+    await work();
+  } finally {
+    await client.query('rollback');
+  }
+}
