@@ -44,7 +44,7 @@ export interface ProjectionRunnerSettings {
 export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'> = {
   slices: 4,
   sliceCountMax: 4,
-  batchSizeMax: 500,
+  batchSizeMax: 2_000,
   leaseMs: 15_000,
   pollIntervalMs: 1_000,
   attemptsMax: 3,
@@ -183,17 +183,13 @@ export class ProjectionRunner {
 
   /** Applies page after page until the log's end, or until the lease should be renewed. */
   async #catchUp(slice: Slice, stop?: AbortSignal): Promise<Pass> {
-    const { store, log } = this.#ports;
     const { batchSizeMax: limit, leaseMs } = this.#settings;
     const endsAtMs = performance.now() + leaseMs / 3;
     const of = { slice: slice.slice, slices: slice.slices };
     const read = { after: slice.position, limit, types: this.#projection.eventTypes, slice: of };
     let current = slice;
-    for await (const { events, readTo, isLast } of pagesAhead(log, read)) {
-      current =
-        events.length === 0
-          ? await store.advance(this.#projection, current, readTo, async () => undefined)
-          : await this.#take({ slice: current, events, to: readTo });
+    for await (const { events, readTo, isLast } of pagesAhead(this.#ports.log, read)) {
+      current = await this.#take({ slice: current, events, to: readTo });
       if (events.length > 0) this.#observe(slice, events);
       this.#beat();
       const isTimeUp = performance.now() >= endsAtMs || stop?.aborted === true;

@@ -12,7 +12,9 @@ import type { Row } from './projection.ts';
  */
 export async function upsertBatch(batch: Batch, store: ProjectionStore): Promise<Slice | undefined> {
   const { projection, slice, to, resumed } = batch;
-  const rows = projection.merge === undefined || resumed !== undefined ? undefined : foldedRows(batch);
+  if (resumed !== undefined) return undefined;
+  const isMerged = projection.merge !== undefined || batch.events.length === 0;
+  const rows = isMerged ? foldedRows(batch) : undefined;
   if (rows === undefined) return undefined;
   try {
     return await store.upsert(projection, slice, to, rows);

@@ -15,7 +15,7 @@ export interface WinstonLoggerOptions {
   readonly format?: 'json' | 'pretty' | undefined;
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly now?: () => Date;
-  /** Hears of every line, also of those below the level. */
+  /** Hears of every line that is written, and of errors and warnings below the level. */
   readonly listener?: (entry: LogEntry) => void;
 }
 
@@ -74,7 +74,8 @@ export class WinstonLogger implements Logger {
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
     const isSilent = LEVELS[level] > LEVELS[this.level];
-    if (isSilent && this.#listener === undefined) return;
+    // A projection tells of every event it passes: a line that nobody hears must cost nothing.
+    if (isSilent && (this.#listener === undefined || LEVELS[level] > LEVELS.warn)) return;
     const span = trace.getActiveSpan()?.spanContext();
     const traced = span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId };
     const entry: LogEntry = {

@@ -139,7 +139,8 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     to: bigint,
     rows: readonly TenantRow[],
   ): Promise<Slice | undefined> {
-    if (this.#known(projection.name).parked.some((parked) => parked.slice === slice.slice)) return undefined;
+    const isParked = this.#known(projection.name).parked.some((parked) => parked.slice === slice.slice);
+    if (isParked && rows.length > 0) return undefined;
     return this.advance(projection, slice, to, (tx) => upsertRows(tx, projection, rows));
   }
 

@@ -1,5 +1,6 @@
 // The one pool of the process, transactions on it, and the one connection beside it on which appends follow each other.
 import { Unavailable, type Logger, type Metrics } from '@groundwork/application';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type QueryRunner } from 'typeorm';
@@ -280,10 +281,16 @@ function openDataSource(pool: pg.Pool, entities: readonly EntitySchema[]): Promi
 }
 
 const queryConfig = (statement: Statement): pg.QueryConfig => ({
-  name: statement.name,
+  name: preparedName(statement.name),
   text: statement.text,
   values: (statement.values ?? []) as unknown[],
 });
+
+// PostgreSQL tells prepared statements apart by this many bytes of their names, and no more.
+const PREPARED_NAME_MAX = 63;
+
+const preparedName = (name: string): string =>
+  Buffer.byteLength(name) > PREPARED_NAME_MAX ? createHash('sha256').update(name).digest('base64') : name;
 
 /** Cannot take a parameter. */
 const tenantIs = (tenant: string): string => `set local groundwork.tenant = ${pg.escapeLiteral(tenant)}`;

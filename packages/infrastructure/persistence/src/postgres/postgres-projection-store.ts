@@ -102,9 +102,7 @@ export class PostgresProjectionStore implements ProjectionStore {
     rows: readonly TenantRow[],
   ): Promise<Slice | undefined> {
     const { table } = projection;
-    const [rowsJson = '[]', ...more] = jsonChunks(
-      rows.map(({ tenant, row }) => ({ tenant, ...storableRow(table, row) })),
-    );
+    const [rowsJson = '[]', ...more] = jsonChunks(rows.map(({ tenant, row }) => storableRow(table, row, tenant)));
     if (more.length > 0) return undefined;
     try {
       const [outcome] = await this.#database.query<{ moved: boolean; parked: boolean }>(

@@ -44,7 +44,8 @@ export function storeStatement(table: ReadModelTable, tenant: string, rowsJson: 
 /**
  * Checkpoint and rows of any number of tenants in one statement, which tells whether the checkpoint was as expected.
  * Each row enters its tenant as it is stored: the policies judge every row by the tenant that is set at that moment,
- * and would refuse it if that were another one.
+ * and would refuse it if that were another one. A checkpoint that moves alone does not wait for the disk: lost in a
+ * crash, it moves again.
  */
 export function upsertStatement({ table, merge }: Projection, slice: Slice, to: bigint, rowsJson: string): Statement {
   const columns = columnsOf(table);
@@ -54,8 +55,8 @@ export function upsertStatement({ table, merge }: Projection, slice: Slice, to: 
     text: `with moved as (
              update groundwork.projection_slice set position = $4, updated_at = clock_timestamp()
               where projection = $1 and slice = $2 and position = $3 and epoch = $5
-                and not exists (select from groundwork.parked_stream where projection = $1 and slice = $2)
-             returning slice
+                and ($6::text = '[]' or not exists (select from groundwork.parked_stream where projection = $1 and slice = $2))
+             returning case when $6::text = '[]' then set_config('synchronous_commit', 'off', true) end
            ), stored as (
              insert into ${nameOf(table)} as stored (tenant, ${columns.join(', ')})
              select set_config('groundwork.tenant', row.tenant, true), ${values.join(', ')}
@@ -126,13 +127,16 @@ export function rowOf(table: ReadModelTable, stored: Row): Row {
   return row;
 }
 
-/** A row with values that JSON can carry. Throws InvalidInput `projection.row-refused` for a column not declared. */
-export function storableRow(table: ReadModelTable, row: Row): Row {
+/**
+ * A row with values that JSON can carry, and its tenant where that is given. Throws InvalidInput
+ * `projection.row-refused` for a column that is not declared.
+ */
+export function storableRow(table: ReadModelTable, row: Row, tenant?: string): Row {
   for (const name in row) if (!(name in table.columns)) throw undeclared(table, name);
-  const stored: Record<string, unknown> = {};
-  for (const [name, type] of Object.entries(table.columns)) {
+  const stored: Record<string, unknown> = { tenant };
+  for (const name in table.columns) {
     const value = row[name] ?? null;
-    if (value !== null && type === 'bigint') stored[name] = String(value);
+    if (typeof value === 'bigint') stored[name] = String(value);
     else if (value instanceof ExactJson) stored[name] = value.text;
     else stored[name] = value;
   }
