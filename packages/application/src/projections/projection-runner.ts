@@ -38,6 +38,7 @@ export interface ProjectionRunnerSettings {
   readonly attemptsMax: number;
   readonly retryDelayMs: number;
   readonly retryDelayMaxMs: number;
+  /** Between two looks at who holds which slice, and two reports. */
   readonly reportIntervalMs: number;
 }
 
@@ -50,8 +51,11 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   attemptsMax: 3,
   retryDelayMs: 50,
   retryDelayMaxMs: 30_000,
-  reportIntervalMs: 1_000,
+  reportIntervalMs: 500,
 };
+
+// However far behind, a worker looks this often whether slices of others are to be taken over.
+const PASS_MS_MAX = 500;
 
 /** Where a pass left its slice. */
 interface Pass {
@@ -181,10 +185,10 @@ export class ProjectionRunner {
     }
   }
 
-  /** Applies page after page until the log's end, or until the lease should be renewed. */
+  /** Applies page after page until the log's end, or until it is time to look at the slices again. */
   async #catchUp(slice: Slice, stop?: AbortSignal): Promise<Pass> {
     const { batchSizeMax: limit, leaseMs } = this.#settings;
-    const endsAtMs = performance.now() + leaseMs / 3;
+    const endsAtMs = performance.now() + Math.min(PASS_MS_MAX, leaseMs / 3);
     const of = { slice: slice.slice, slices: slice.slices };
     const read = { after: slice.position, limit, types: this.#projection.eventTypes, slice: of };
     let current = slice;

@@ -40,7 +40,7 @@ export const persistenceSettings = z.object({
     variable: 'GW_DB_LOCK_TIMEOUT_MS',
     description: 'The longest a statement may wait for a lock.',
   }),
-  idleTransactionTimeoutMs: wholeNumberSetting(1_000, 600_000, 30_000, {
+  idleTransactionTimeoutMs: wholeNumberSetting(1_000, 600_000, 10_000, {
     variable: 'GW_DB_IDLE_TRANSACTION_TIMEOUT_MS',
     description: 'After this long without a statement an open transaction is ended by the database.',
   }),

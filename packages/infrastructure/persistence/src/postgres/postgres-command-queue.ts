@@ -22,8 +22,8 @@ export class PostgresCommandQueue implements CommandQueue {
     const rows = await this.#database.transaction(undefined, (transaction) =>
       transaction.query<CommandRow>({
         name: 'claim_commands',
-        text: 'select * from groundwork.claim_commands($1, $2, $3, $4)',
-        values: [owner, limit, leaseMs, ATTEMPTS_IN_COMPANY_MAX],
+        text: 'select * from groundwork.claim_commands($1, $2, $3, $4, $5)',
+        values: [owner, this.#signals.lifeline ?? null, limit, leaseMs, ATTEMPTS_IN_COMPANY_MAX],
       }),
     );
     return rows.map(commandOf);
@@ -32,8 +32,8 @@ export class PostgresCommandQueue implements CommandQueue {
   async renew(owner: string, leaseMs: number): Promise<void> {
     await this.#database.query({
       name: 'renew_commands',
-      text: 'select groundwork.renew_commands($1, $2)',
-      values: [owner, Math.round(leaseMs)],
+      text: 'select groundwork.renew_commands($1, $2, $3)',
+      values: [owner, this.#signals.lifeline ?? null, Math.round(leaseMs)],
     });
   }
 

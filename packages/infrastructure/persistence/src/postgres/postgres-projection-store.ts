@@ -62,7 +62,14 @@ export class PostgresProjectionStore implements ProjectionStore {
     const rows = await this.#database.query<SliceRow>({
       name: 'lease_slices',
       text: LEASE,
-      values: [projection.name, owner, leaseMs, sliceCountMax, projection.schemaVersion],
+      values: [
+        projection.name,
+        owner,
+        leaseMs,
+        sliceCountMax,
+        projection.schemaVersion,
+        this.#signals.lifeline ?? null,
+      ],
     });
     return rows.map(sliceOf).sort((a, b) => a.slice - b.slice);
   }
@@ -169,23 +176,30 @@ export class PostgresProjectionStore implements ProjectionStore {
 }
 
 // A paused or outdated projection leases nothing. Own slices are renewed and keep their epoch; others are taken when
-// they are free or their lease has run out, and get a new one. What is more than a fair share among the workers that
-// live is given free at once. Two workers that look at the same time skip each other's rows.
+// they are free, their lease has run out or their owner's lifeline is cut, and get a new one. What is more than a fair
+// share among the workers that live is given free at once. Two workers that look at the same time skip each other's
+// rows.
 const LEASE = `
-  with present as (
-    insert into groundwork.projection_worker (projection, owner, alive_until)
-      select $1, $2, clock_timestamp() + $3 * interval '1 ms' where exists (select from groundwork.projection where name = $1 and schema_version = $5)
-    on conflict (projection, owner) do update set alive_until = excluded.alive_until
+  with living as materialized (
+    select groundwork.living_lifelines() as lifelines
+  ), worker as materialized (
+    select w.owner, w.alive_until > clock_timestamp()
+             and (w.lifeline is null or coalesce(w.lifeline = any (living.lifelines), true)) as lives
+      from groundwork.projection_worker w, living where w.projection = $1
+  ), present as (
+    insert into groundwork.projection_worker (projection, owner, alive_until, lifeline)
+      select $1, $2, clock_timestamp() + $3 * interval '1 ms', $6::int where exists (select from groundwork.projection where name = $1 and schema_version = $5)
+    on conflict (projection, owner) do update set alive_until = excluded.alive_until, lifeline = excluded.lifeline
   ), share as (
     select least($4, ceil(count(*)::numeric / (1 + (
-             select count(*) from groundwork.projection_worker
-              where projection = $1 and owner <> $2 and alive_until > clock_timestamp())))) as slice_count
+             select count(*) from worker where owner <> $2 and lives)))) as slice_count
       from groundwork.projection_slice where projection = $1
   ), candidate as (
     select s.slice, s.owner is not distinct from $2 as own, s.owner is not distinct from $2 and s.lease_until > clock_timestamp() as held
       from groundwork.projection_slice s
       join groundwork.projection p on p.name = s.projection and p.state = 'running' and p.schema_version = $5
-     where s.projection = $1 and (s.owner is null or s.owner = $2 or s.lease_until < clock_timestamp())
+     where s.projection = $1 and (s.owner is null or s.owner = $2 or s.lease_until < clock_timestamp()
+             or s.owner in (select owner from worker where not lives))
      order by s.owner is not distinct from $2 desc, s.slice
        for update of s skip locked
   ), ranked as (

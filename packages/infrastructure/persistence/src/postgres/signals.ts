@@ -1,6 +1,8 @@
 // NOTIFY and LISTEN: they shorten waits and carry no facts.
 import type { Logger } from '@groundwork/application';
+import { randomInt } from 'node:crypto';
 import pg from 'pg';
+import { keepAlive, noticesLostPeers } from './connection-config.ts';
 import type { Database } from './database.ts';
 
 export type SignalTopic = 'log' | 'commands';
@@ -12,6 +14,14 @@ const RECONNECT_MS_MAX = 5_000;
 // A notification is a commit of its own. Nothing is lost with it, so it does not wait for the disk.
 const ANNOUNCE = `select set_config('synchronous_commit', 'off', true), pg_notify($1, '')`;
 
+// A pooler in between has process ids of its own, and its connections outlive the processes that borrow them.
+const HOLD_LIFELINE = `
+  select case when pg_backend_pid() = $1 then pg_try_advisory_lock(70917204, $2) else false end as is_held`;
+const LIFELINE_MAX = 2 ** 31;
+
+// @types/pg does not know what the server calls itself.
+type Listener = pg.Client & { readonly processID: number };
+
 export class Signals {
   readonly #database: Database;
   readonly #url: string;
@@ -22,6 +32,8 @@ export class Signals {
   ]);
   readonly #announcedAt = new Map<SignalTopic, number>();
   readonly #scheduled = new Set<SignalTopic>();
+  readonly #lifeline = randomInt(1, LIFELINE_MAX);
+  #isLifelineHeld = false;
   #listener: pg.Client | undefined;
   #listening = false;
   #reconnect: NodeJS.Timeout | undefined;
@@ -31,6 +43,14 @@ export class Signals {
     this.#database = database;
     this.#url = url;
     this.#logger = logger;
+  }
+
+  /**
+   * The number of an advisory lock that ends with this process, however it ends: PostgreSQL itself tells others of a
+   * death. It is held by the connection that listens; undefined while that is away or leads to a pooler.
+   */
+  get lifeline(): number | undefined {
+    return this.#isLifelineHeld ? this.#lifeline : undefined;
   }
 
   /** Tells all processes, this one included, that there is something new. May be lost; never throws. */
@@ -92,14 +112,14 @@ export class Signals {
     const listener = new pg.Client({
       connectionString: this.#url,
       application_name: 'groundwork-listen',
-      keepAlive: true,
+      ...keepAlive,
       // It needs no rights at all; the connection that is always open has the fewest there are.
-      options: '-c role=groundwork_app',
+      options: `-c role=groundwork_app ${noticesLostPeers}`,
     });
     this.#listener = listener;
     const lost = (): void => {
       if (!this.#listening || this.#listener !== listener || this.#closed) return;
-      this.#listening = false;
+      this.#listening = this.#isLifelineHeld = false;
       void listener.end().catch(() => undefined);
       const waitMs = Math.min(100 * 2 ** attempt, RECONNECT_MS_MAX);
       this.#reconnect = setTimeout(() => this.#startListening(attempt + 1), waitMs).unref();
@@ -109,6 +129,7 @@ export class Signals {
     listener.on('notification', ({ channel }) => this.#wake(channel === 'groundwork_log' ? 'log' : 'commands'));
     listener
       .connect()
+      .then(() => this.#holdLifeline(listener as Listener))
       .then(() => listener.query('listen groundwork_log; listen groundwork_commands'))
       .then(() => {
         attempt = 0;
@@ -116,5 +137,10 @@ export class Signals {
         for (const topic of this.#waiters.keys()) this.#wake(topic);
       })
       .catch(lost);
+  }
+
+  async #holdLifeline(listener: Listener): Promise<void> {
+    const { rows } = await listener.query<{ is_held: boolean }>(HOLD_LIFELINE, [listener.processID, this.#lifeline]);
+    this.#isLifelineHeld = rows[0]!.is_held;
   }
 }

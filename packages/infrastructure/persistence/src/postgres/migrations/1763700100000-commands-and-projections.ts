@@ -6,6 +6,7 @@ export class CommandsAndProjections1763700100000 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     for (const statement of [
+      LIVING_LIFELINES,
       COMMAND,
       COMMAND_KEY,
       HAS_TURN,
@@ -28,6 +29,7 @@ export class CommandsAndProjections1763700100000 implements MigrationInterface {
       drop function groundwork.reset_projection, groundwork.parked_count, groundwork.has_turn,
         groundwork.claim_commands, groundwork.renew_commands, groundwork.command_backlog;
       drop table groundwork.command_key, groundwork.command;
+      drop function groundwork.living_lifelines;
     `);
   }
 }
@@ -39,6 +41,20 @@ const tenantPolicies = (table: string): string => `
   create policy own_tenant on groundwork.${table} to groundwork_app
     using (tenant = nullif(current_setting('groundwork.tenant', true), ''))
     with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
+`;
+
+// Each worker holds an advisory lock of its own number for as long as it lives (Signals.lifeline). Null when nobody can
+// tell: a restart of PostgreSQL takes all locks from the living, who take them again within seconds.
+const LIVING_LIFELINES = `
+  create function groundwork.living_lifelines() returns int[] language sql stable
+    set search_path = groundwork, pg_catalog, pg_temp as $$
+    select array(select objid::int from pg_locks
+                  where locktype = 'advisory' and classid = 70917204 and objsubid = 2 and granted
+                    and database = (select oid from pg_database where datname = current_database()))
+     where pg_postmaster_start_time() < clock_timestamp() - interval '5 s'
+  $$;
+  revoke all on function groundwork.living_lifelines from public;
+  grant execute on function groundwork.living_lifelines to groundwork_worker;
 `;
 
 const COMMAND = `
@@ -60,6 +76,7 @@ const COMMAND = `
     status          text not null check (status in ('pending', 'consumed', 'processed', 'failed')),
     attempts        integer not null,
     owner           text,
+    lifeline        integer,
     lease_until     timestamptz,
     available_at    timestamptz not null default clock_timestamp(),
     result          text,
@@ -109,14 +126,14 @@ const HAS_TURN = `
   grant execute on function groundwork.has_turn to groundwork_app;
 `;
 
-// What may not be taken now (leased by another living owner, or put off) blocks whoever shares a key behind it, and so
-// on along the keys of those. What the claimer itself runs blocks nothing, because it keeps its own commands in order,
-// and is never given to it again. Who is suspected of ending the processes of workers is taken alone. The work grows
-// with what is blocked, not with its square: each step goes from one command to the next of one key. One claimer at a
-// time.
+// What may not be taken now (leased by another owner whose lifeline is not cut, or put off) blocks whoever shares a
+// key behind it, and so on along the keys of those. What the claimer itself runs blocks nothing, because it keeps its
+// own commands in order, and is never given to it again. Who is suspected of ending processes of workers is taken
+// alone. The work grows with what is blocked, not with its square: each step goes from one command to the next of one
+// key. One claimer at a time.
 const CLAIM_COMMANDS = `
   create function groundwork.claim_commands(
-    new_owner text, command_count_max int, lease_ms int, attempts_in_company_max int)
+    new_owner text, new_lifeline int, command_count_max int, lease_ms int, attempts_in_company_max int)
   returns setof groundwork.command language plpgsql security definer
     set search_path = groundwork, pg_catalog, pg_temp as $$
   declare
@@ -127,6 +144,7 @@ const CLAIM_COMMANDS = `
       with recursive blocked (acceptance) as (
         (select c.acceptance from command c
           where c.status = 'consumed' and c.owner <> new_owner and c.lease_until >= claim_time
+            and (c.lifeline is null or coalesce(c.lifeline = any ((select living_lifelines())::int[]), true))
          union all
          select c.acceptance from command c where c.status = 'pending' and c.available_at > claim_time)
         union
@@ -148,7 +166,7 @@ const CLAIM_COMMANDS = `
             or not exists (select from free s where s.is_suspect and s.acceptance <= f.acceptance)
       ), claimed as (
         update command c
-           set status = 'consumed', owner = new_owner, attempts = c.attempts + 1, updated_at = claim_time,
+           set status = 'consumed', owner = new_owner, lifeline = new_lifeline, attempts = c.attempts + 1, updated_at = claim_time,
                lease_until = claim_time + lease_ms * interval '1 ms'
           from taken t where c.tenant = t.tenant and c.command_id = t.command_id
         returning c.*
@@ -156,9 +174,9 @@ const CLAIM_COMMANDS = `
       select * from claimed order by acceptance;
   end $$;
 
-  create function groundwork.renew_commands(of_owner text, lease_ms int) returns void language sql security definer
+  create function groundwork.renew_commands(of_owner text, of_lifeline int, lease_ms int) returns void language sql security definer
     set search_path = groundwork, pg_catalog, pg_temp as $$
-    update command set lease_until = clock_timestamp() + lease_ms * interval '1 ms'
+    update command set lease_until = clock_timestamp() + lease_ms * interval '1 ms', lifeline = of_lifeline
      where owner = of_owner and status = 'consumed'
   $$;
 
@@ -197,6 +215,7 @@ const PROJECTION = `
   create table groundwork.projection_worker (
     projection  text not null references groundwork.projection,
     owner       text not null,
+    lifeline    integer,
     alive_until timestamptz not null,
     primary key (projection, owner)
   );
