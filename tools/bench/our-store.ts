@@ -42,7 +42,8 @@ export async function ourLog(url: string): Promise<AsyncDisposable & { readonly 
   return { log: app.get(EventLog), [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
 }
 
-function composed(url: string, user: 'api' | 'worker'): ReturnType<typeof compose> {
+/** A process of the product, as far as it is measured. */
+export function composed(url: string, user: 'api' | 'worker'): ReturnType<typeof compose> {
   // Counting what is stored takes longer than a request may; nothing else differs from what a process has by default.
   const settings = readSettings({ DATABASE_URL: url, GW_DB_STATEMENT_TIMEOUT_MS: '120000', LOG_LEVEL: 'error' });
   return compose({ program: 'bench', modules: [...platformModules(settings, user), benchModule] });

@@ -4,12 +4,14 @@ import { appendSuite } from './append-suite.ts';
 import { withBenchDatabase } from './bench-database.ts';
 import { catchUpSuite } from './catch-up-suite.ts';
 import { growthSuite } from './growth-suite.ts';
+import { latencySuite } from './latency-suite.ts';
 import { loadSuite } from './load-suite.ts';
 import { machine } from './machine.ts';
 import { openPeers } from './peers/peers.ts';
+import { projectSuite } from './project-suite.ts';
 import type { Suite } from './suite.ts';
 
-const suites: readonly Suite[] = [appendSuite, loadSuite, catchUpSuite, growthSuite];
+const suites: readonly Suite[] = [appendSuite, loadSuite, catchUpSuite, growthSuite, projectSuite, latencySuite];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -57,4 +57,8 @@ export interface Loader {
 export interface Peer extends Appender, Loader {
   /** The URL of its own database. */
   readonly url: string;
+  /** Where it has projections: one that counts the events of each stream and applies all, as many at a time. */
+  readonly project?: (batchSize: number) => Promise<void>;
+  /** How many events the latest projection has counted. */
+  readonly projected?: () => Promise<number>;
 }

@@ -143,7 +143,7 @@ describe('the whole product', () => {
     ]);
   });
 
-  it('reads what it has written: the position of a command, waited for, shows its client with its version as ETag', async () => {
+  it('S1-51 reads what it has written: the position of a command, waited for, shows its client with its version as ETag', async () => {
     const { clientId, changes } = clientFeed('Mine', 0, 20);
     for (const [at, { forms }] of changes.entries()) {
       const command = await run(forms[at % 2]!);

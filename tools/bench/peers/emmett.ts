@@ -1,4 +1,5 @@
 // Emmett's PostgreSQL store, on a pool as large as the floor's.
+import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { payload } from '../payload.ts';
 import type { Peer } from '../suite.ts';
@@ -21,6 +22,23 @@ interface EmmettStore {
   close(): Promise<void>;
 }
 
+interface EmmettProjections {
+  postgreSQLRawSQLProjection(options: {
+    name: string;
+    canHandle: readonly string[];
+    evolve(event: { data: typeof payload; metadata: { streamName: string } }): unknown;
+  }): unknown;
+  postgreSQLEventStoreConsumer(options: {
+    connectionString: string;
+    stopWhen: { noMessagesLeft: true };
+    pulling: { batchSize: number };
+  }): { projector(options: { projection: unknown }): unknown; start(): Promise<void>; close(): Promise<void> };
+}
+
+interface Dumbo {
+  SQL(text: TemplateStringsArray, ...values: readonly unknown[]): unknown;
+}
+
 export async function emmett(packages: PeerPackages, url: string): Promise<Peer> {
   const { getPostgreSQLEventStore } = await packages.load<Emmett>('@event-driven-io/emmett-postgresql');
   const pool = new Pool({ connectionString: url, max: POOL_SIZE });
@@ -35,6 +53,11 @@ export async function emmett(packages: PeerPackages, url: string): Promise<Peer>
       const expectedStreamVersion = expectedVersion === 0 ? 'STREAM_DOES_NOT_EXIST' : BigInt(expectedVersion);
       await store.appendToStream(stream, events, { expectedStreamVersion });
     },
+    project: (batchSize) => project(packages, url, pool, batchSize),
+    projected: async () => {
+      const { rows } = await pool.query<{ events: number }>('select sum(events)::int as events from total');
+      return rows[0]!.events;
+    },
     load: async (stream) => (await store.readStream(stream)).events.length,
     stored: async () => {
       const { rows } = await pool.query<{ stream: string; count: number; version: number }>(
@@ -48,4 +71,27 @@ export async function emmett(packages: PeerPackages, url: string): Promise<Peer>
       if (!pool.ended) await pool.end();
     },
   };
+}
+
+/** A projector with an upsert for each event, as its documentation shows; a new one each time. */
+async function project(packages: PeerPackages, url: string, pool: Pool, batchSize: number): Promise<void> {
+  const { postgreSQLEventStoreConsumer, postgreSQLRawSQLProjection } = await packages.load<EmmettProjections>(
+    '@event-driven-io/emmett-postgresql',
+  );
+  const { SQL } = await packages.load<Dumbo>('@event-driven-io/dumbo');
+  await pool.query('drop table if exists total');
+  await pool.query('create table total (stream text primary key, events int, employees int, last_name text)');
+  const projection = postgreSQLRawSQLProjection({
+    name: `totals-${batchSize}-${randomUUID()}`,
+    canHandle: ['ClientMeasured'],
+    evolve: ({ data, metadata }) =>
+      SQL`insert into total values (${metadata.streamName}, 1, ${data.employees}, ${data.name})
+          on conflict (stream) do update set events = total.events + 1,
+            employees = total.employees + excluded.employees, last_name = excluded.last_name`,
+  });
+  const stopWhen = { noMessagesLeft: true } as const;
+  const consumer = postgreSQLEventStoreConsumer({ connectionString: url, stopWhen, pulling: { batchSize } });
+  consumer.projector({ projection });
+  await consumer.start();
+  await consumer.close();
 }

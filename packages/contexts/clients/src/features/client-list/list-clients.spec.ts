@@ -61,7 +61,7 @@ describe.each(['memory', 'PostgreSQL'])('GET /v1/clients in %s', (store) => {
     expect(await names({ search: '\\' })).toEqual([]);
   });
 
-  it('S0-34 filters by status and by billing country', async () => {
+  it('S0-34 S1-51 filters by status and by billing country', async () => {
     expect(await names({ status: 'Active' })).toEqual(['100% Musik', 'Musik_Haus']);
     expect(await names({ country: 'France' })).toEqual(['ÉDITIONS Σίσυφος']);
     expect(await names({ status: 'active' })).toEqual([]);
