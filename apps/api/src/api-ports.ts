@@ -16,6 +16,7 @@ import {
   ProjectionStore,
   ReadModels,
   StreamModel,
+  Rebuilds,
   type Port,
 } from '@groundwork/application';
 import type { App } from '@groundwork/configuration';
@@ -35,6 +36,7 @@ export const API_ROOTS: readonly Port<unknown>[] = [
   Metrics,
   ProjectionStore,
   ReadModels,
+  Rebuilds,
 ];
 
 /** The endpoints of all contexts and of the platform itself, and what serving them needs. */
@@ -45,6 +47,7 @@ export function apiPorts(app: App): ApiPorts {
     commands: app.get(CommandStore),
     signal,
     projectionStore,
+    rebuilds: app.get(Rebuilds),
     deadLetters: app.get(DeadLetters),
     projections: app.getAll(Projection),
     models: app.getAll(StreamModel),

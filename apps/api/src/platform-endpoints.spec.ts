@@ -162,7 +162,7 @@ describe('/v1/projections', () => {
   it.each(['operator', 'developer', 'tenantAdmin', 'viewer'])(
     'cannot be rebuilt, paused or resumed by %s, a role that ends at its tenant: other tenants read them, too',
     async (role) => {
-      for (const verb of ['rebuild', 'pause', 'resume']) {
+      for (const verb of ['rebuild', 'shadow', 'switch', 'cancel', 'rollback', 'drop-previous', 'pause', 'resume']) {
         const { status, body } = await call(`/v1/projections/notes.list/${verb}`, 'POST', role);
         expect([verb, status, body.permission]).toEqual([verb, 403, 'installation:operate']);
       }
@@ -184,49 +184,63 @@ describe('/v1/projections', () => {
     expect((await call('/v1/projections/notes.list/resume', 'POST', 'admin')).status).toBe(200);
   });
 
-  it('are rebuilt from the first event: 202, and an operation that ends when the end of then is reached', async () => {
-    const head = await under.log.head();
+  it('are rebuilt beside the live table: 202, an operation with progress, and a switch that can be taken back', async () => {
+    const head = String((await under.log.head()).position);
     expect(await call('/v1/operations/rebuild~notes.list~1')).toMatchObject({ status: 404 });
+    expect(await call('/v1/projections/notes.list/cancel', 'POST')).toMatchObject({
+      status: 409,
+      body: { code: 'projection.no-rebuild' },
+    });
+    await catchUp('notes.list');
     const begun = await call('/v1/projections/notes.list/rebuild', 'POST', 'installation-operator');
     expect([begun.status, begun.body]).toEqual([
       202,
-      expect.objectContaining({ state: 'running', done: '0', total: String(head.position) }),
+      expect.objectContaining({ state: 'running', done: '0', total: head, eta: null, comparison: null, errors: [] }),
     ]);
+    const again = await call('/v1/projections/notes.list/rebuild', 'POST');
+    expect([again.status, again.body.code]).toEqual([409, 'projection.rebuild-open']);
 
-    for (const slice of await under.projections.lease(notesList, 'worker', 60_000, 2)) {
-      await under.projections.advance(notesList, slice, head.position, async () => undefined);
-    }
-    await append('a1', 7);
-
-    expect((await call(String(begun.headers['location']))).body).toMatchObject({
-      state: 'done',
-      done: String(head.position),
-    });
+    await catchUp('notes.list~1', notesList);
+    const [rebuild] = await under.rebuilds.open();
+    expect(await under.rebuilds.compare(notesList, rebuild!)).toBe(true);
+    expect(await under.rebuilds.switchOver((await under.rebuilds.open())[0]!)).toBe(true);
+    const operation = String(begun.headers['location']);
+    const comparison = { rows: 0, added: 0, removed: 0, changed: 0, changedColumns: {} };
+    expect((await call(operation)).body).toMatchObject({ state: 'done', done: head, total: head, comparison });
+    expect((await call(`${operation}/differences`)).body).toEqual({ items: [] });
+    expect((await call(`${operation}/differences`, 'GET', 'viewer')).status).toBe(403);
+    expect((await call('/v1/projections/notes.list/rollback', 'POST')).body.state).toBe('rolled-back');
+    expect((await call('/v1/projections/notes.list/rollback', 'POST')).body.code).toBe(
+      'projection.nothing-to-roll-back',
+    );
   });
 
-  it('keep the end of a rebuild when another one begins, and tell of one whose place was taken', async () => {
-    const rebuild = async () =>
-      String((await call('/v1/projections/notes.list/rebuild', 'POST', 'installation-operator')).headers['location']);
-    const [finished, head] = [await rebuild(), await under.log.head()];
-    for (const slice of await under.projections.lease(notesList, 'worker', 60_000, 2)) {
-      await under.projections.advance(notesList, slice, head.position, async () => undefined);
-    }
-    const interrupted = await rebuild();
-    const last = await rebuild();
-    const [total, done] = [String(head.position), 'done'];
-    expect((await call(finished)).body).toMatchObject({ state: done, done: total, total, errors: [] });
-    expect((await call(interrupted)).body).toMatchObject({
-      state: done,
-      done: '0',
-      total,
-      errors: [expect.stringContaining('rebuild')],
+  it('are built for a look only: a shadow run waits until somebody switches or cancels it', async () => {
+    const { headers } = await call('/v1/projections/notes.list/shadow', 'POST');
+    await catchUp('notes.list~2', notesList);
+    const [shadow] = await under.rebuilds.open();
+    await under.rebuilds.compare(notesList, shadow!);
+    expect((await call(String(headers['location']))).body).toMatchObject({ state: 'waiting', shadow: true });
+    expect((await call('/v1/projections/notes.list/switch', 'POST')).body).toMatchObject({
+      state: 'running',
+      shadow: false,
     });
-    expect((await call(last)).body).toMatchObject({ state: 'running', done: '0', total });
+    expect((await call('/v1/projections/notes.list/drop-previous', 'POST')).body.code).toBe('projection.rebuild-open');
+    expect((await call('/v1/projections/notes.list/cancel', 'POST')).body).toMatchObject({ state: 'cancelled' });
   });
+
+  /** What a worker would do: the slices of a projection or build are moved to the end of the log. */
+  async function catchUp(name: string, projection = notesList): Promise<void> {
+    const { position } = await under.log.head();
+    for (const slice of await under.projections.lease({ ...projection, name }, 'worker', 60_000, 2)) {
+      await under.projections.advance({ ...projection, name }, slice, position, async () => undefined);
+    }
+  }
 
   it.each([
     ['GET', '/v1/projections/unknown', 'projection.unknown'],
     ['POST', '/v1/projections/unknown/rebuild', 'projection.unknown'],
+    ['POST', '/v1/projections/unknown/rollback', 'projection.unknown'],
     ['POST', '/v1/projections/unknown/pause', 'projection.unknown'],
     ['GET', '/v1/operations/rebuild~unknown~7', 'operation.unknown'],
     ['GET', '/v1/operations/rebuild~notes.list~0', 'operation.unknown'],

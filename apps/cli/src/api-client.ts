@@ -5,6 +5,8 @@ export interface ApiClient {
   get<T>(path: string): Promise<T>;
   /** Sends `body` as it is; a command without one sends nothing. */
   post<T>(path: string, body?: string): Promise<T>;
+  /** Begins what goes on behind the answer; `location` is where to look. */
+  begin<T>(path: string): Promise<{ readonly body: T; readonly location: string }>;
 }
 
 export interface ApiAddress {
@@ -16,7 +18,7 @@ const ANSWER_WAIT_MAX_MS = 30_000;
 
 /** Throws Unreachable when nothing answers, ProblemAnswer when the answer is a problem. */
 export function apiClient({ url, token }: ApiAddress): ApiClient {
-  const send = async <T>(method: string, path: string, body?: string): Promise<T> => {
+  const send = async <T>(method: string, path: string, body?: string): Promise<{ body: T; location: string }> => {
     const answer = await reach(url, path, {
       method,
       headers: {
@@ -27,9 +29,14 @@ export function apiClient({ url, token }: ApiAddress): ApiClient {
     });
     const text = await answer.text();
     if (!answer.ok) throw problemOf(answer, text);
-    return (text === '' ? {} : JSON.parse(text)) as T;
+    const answered = (text === '' ? {} : JSON.parse(text)) as T;
+    return { body: answered, location: answer.headers.get('location') ?? path };
   };
-  return { get: (path) => send('GET', path), post: (path, body) => send('POST', path, body) };
+  return {
+    get: async <T>(path: string) => (await send<T>('GET', path)).body,
+    post: async <T>(path: string, body?: string) => (await send<T>('POST', path, body)).body,
+    begin: (path) => send('POST', path),
+  };
 }
 
 /** Fetches from `base`; throws Unreachable when no answer comes. */

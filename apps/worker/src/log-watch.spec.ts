@@ -55,7 +55,6 @@ const progress = (): ProjectionProgress => ({
     updatedAt: clock.now(),
   })),
   parked: 0,
-  rebuilds: [],
 });
 
 /** Lets time pass while the loop beats and the watch looks once a second. */

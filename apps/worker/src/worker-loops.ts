@@ -1,11 +1,13 @@
-// The loops of a worker: one for stored commands, and one for each projection.
+// The loops of a worker: one for stored commands, one for each projection, and one for their rebuilds.
 import {
   CommandConsumer,
   ProjectionRunner,
+  RebuildRunner,
   type CommandConsumerPorts,
   type Ids,
   type Projection,
   type ProjectionRunnerPorts,
+  type Rebuilds,
 } from '@groundwork/application';
 import { ownerName, type WorkerSettings } from '@groundwork/configuration';
 import { COMMANDS } from './log-watch.ts';
@@ -17,6 +19,7 @@ export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'cl
   readonly commandStore: CommandConsumerPorts['store'];
   readonly projections: readonly Projection[];
   readonly projectionStore: ProjectionRunnerPorts['store'];
+  readonly rebuilds: Rebuilds;
   readonly log: ProjectionRunnerPorts['log'];
   readonly signal: ProjectionRunnerPorts['signal'];
 }
@@ -29,13 +32,15 @@ export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): reado
     store: ports.projectionStore,
     logger: ports.logger.child({ context: 'projections' }),
   };
+  const { slices, batchSizeMax, leaseMs, pollIntervalMs } = settings;
+  const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs };
+  const rebuildPorts = { ...projectionPorts, rebuilds: ports.rebuilds };
   return [
     named(COMMANDS, commandConsumer(ports, owner, settings)),
-    ...ports.projections.map((projection) => {
-      const { slices, batchSizeMax, leaseMs, pollIntervalMs } = settings;
-      const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs };
-      return named(projection.name, new ProjectionRunner(projection, projectionPorts, limits));
-    }),
+    ...ports.projections.map((projection) =>
+      named(projection.name, new ProjectionRunner(projection, projectionPorts, limits)),
+    ),
+    named('rebuilds', new RebuildRunner(ports.projections, rebuildPorts, limits)),
   ];
 }
 

@@ -13,6 +13,7 @@ import {
   port,
   Projection,
   ProjectionStore,
+  Rebuilds,
 } from '@groundwork/application';
 import type { WorkerSettings } from '@groundwork/configuration';
 import { ContainerModule } from 'inversify';
@@ -41,12 +42,16 @@ export const workerModule = (settings: WorkerSettings): ContainerModule =>
           commandQueue: CommandQueue,
           commandStore: CommandStore,
           projectionStore: ProjectionStore,
+          rebuilds: Rebuilds,
           log: EventLog,
           signal: LogSignal,
           projections: Projection[],
         ) => {
           const running = { pipeline, metrics, clock, ids, logger, projections };
-          return workerLoops({ ...running, commandQueue, commandStore, projectionStore, log, signal }, settings);
+          return workerLoops(
+            { ...running, commandQueue, commandStore, projectionStore, rebuilds, log, signal },
+            settings,
+          );
         },
         [
           CommandPipeline,
@@ -57,6 +62,7 @@ export const workerModule = (settings: WorkerSettings): ContainerModule =>
           CommandQueue,
           CommandStore,
           ProjectionStore,
+          Rebuilds,
           EventLog,
           LogSignal,
           { serviceIdentifier: Projection, isMultiple: true },

@@ -114,17 +114,26 @@ export {
   type TenantRow,
 } from './ports/projection-store.ts';
 export { ReadModels } from './ports/read-models.ts';
+export {
+  Rebuilds,
+  SAMPLE_COUNT_MAX,
+  type Rebuild,
+  type RebuildComparison,
+  type RebuildState,
+  type RowDifference,
+} from './ports/rebuilds.ts';
 export { Tracer } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export { differingColumns } from './projections/differing-columns.ts';
 export { pagesAhead } from './projections/pages-ahead.ts';
+export { buildingProjection, buildName, liveName } from './projections/building-projection.ts';
 export {
   PROJECTION_RUNNER_DEFAULTS,
   ProjectionRunner,
   type ProjectionRunnerPorts,
   type ProjectionRunnerSettings,
 } from './projections/projection-runner.ts';
-export { rebuildProjection, type Rebuild } from './projections/rebuild-projection.ts';
+export { RebuildRunner, type RebuildRunnerPorts } from './projections/rebuild-runner.ts';
 export {
   Projection,
   VERSION_COLUMN,

@@ -23,6 +23,7 @@ export {
 export { describeDeciderLaws, describeSnapshotLaw, given, type Then, type When } from './given-when-then.ts';
 export { collected, newEvent, newId, newRecordedEvent, newStream, newTenant } from './new-event.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
+export { rebuilt } from './projection-store/rebuilding.ts';
 export { describeProjectionStore } from './projection-store/projection-store-contract.ts';
 export {
   noteCount,

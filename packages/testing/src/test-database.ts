@@ -49,6 +49,8 @@ async function copyTemplate(client: Client, name: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await client.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+      // Rights on a database are not copied with it; the owner of the tables makes schemas.
+      await client.query(`GRANT CREATE ON DATABASE ${name} TO groundwork_owner`);
       return;
     } catch (error) {
       const busy = error instanceof DatabaseError && error.code === OBJECT_IN_USE;

@@ -15,6 +15,7 @@ import {
   platformEndpoints,
   ProjectionStore,
   ReadModels,
+  Rebuilds,
   type CommandQueue,
   type Endpoint,
   type Projection,
@@ -42,6 +43,7 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly events: EventStore;
   readonly commands: CommandStore & CommandQueue;
   readonly projections: ProjectionStore;
+  readonly rebuilds: Rebuilds;
   readonly log: EventLog;
   readonly signal: LogSignal;
   /** What `GET /v1/faults` throws. */
@@ -84,6 +86,7 @@ export async function apiUnderTest({
     commands,
     signal,
     projectionStore: store,
+    rebuilds: app.get(Rebuilds),
     deadLetters: app.get(DeadLetters),
     projections,
     models,
@@ -116,6 +119,7 @@ export async function apiUnderTest({
     events,
     commands: commands as CommandStore & CommandQueue,
     projections: store,
+    rebuilds: app.get(Rebuilds),
     log: app.get(EventLog),
     signal,
     authorization: async (token: DevelopmentTokenRequest = {}) => ({

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { table } from '../output.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
+import { addRebuildCommands } from './rebuilds.ts';
 
 interface ProjectionProgress {
   readonly name: string;
@@ -13,7 +14,6 @@ interface ProjectionProgress {
 }
 
 const ACTIONS = {
-  rebuild: 'build the read model anew from the log',
   pause: 'stop following the log',
   resume: 'follow the log again',
 } as const;
@@ -44,4 +44,5 @@ export function addProjectionCommands(gw: Command): void {
         outputOf(options).result(answer, `${name}: ${action} accepted. gw projections list shows how far it is.`);
       });
   }
+  addRebuildCommands(projections);
 }

@@ -7,6 +7,7 @@ import type { LogSignal } from '../ports/event-log.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
+import type { Rebuilds } from '../ports/rebuilds.ts';
 import type { Projection } from '../projections/projection.ts';
 import { commandEndpoints } from './command-endpoints.ts';
 import { getCorrelation } from './correlation-endpoints.ts';
@@ -16,12 +17,14 @@ import { eventEndpoints } from './event-endpoints.ts';
 import { projectionEndpoints } from './projection-endpoints.ts';
 import { getRowLineage } from './row-lineage-endpoints.ts';
 import { getStreamStates } from './stream-state-endpoints.ts';
+import { rebuildEndpoints } from './rebuild-endpoints.ts';
 
 export interface PlatformPorts {
   readonly events: EventStore;
   readonly commands: CommandStore;
   readonly signal: LogSignal;
   readonly projectionStore: ProjectionStore;
+  readonly rebuilds: Rebuilds;
   readonly deadLetters: DeadLetters;
   readonly projections: readonly Projection[];
   readonly models: readonly StreamModel[];
@@ -33,11 +36,12 @@ export interface PlatformPorts {
 /** Events, commands, projections, dead letters, and how one led to the other; `platformRoles` say who may use them. */
 export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
   const { events, commands, signal, projectionStore: store, deadLetters, projections, models, readModels } = ports;
-  const { access, clock } = ports;
+  const { rebuilds, access, clock } = ports;
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
     ...projectionEndpoints({ projections, store, deadLetters, signal, clock }),
+    ...rebuildEndpoints({ projections, rebuilds, clock }),
     ...deadLetterEndpoints(deadLetters),
     getCorrelation(commands, events),
     getStreamStates({ events, models, projections }),

@@ -8,7 +8,6 @@ import type { DeadLetters, ProjectionProgress, ProjectionStore } from '../ports/
 import { reachedPosition, refusalOf } from '../projections/ahead-of-log.ts';
 import { ageInSeconds, lagSecondsOf } from '../projections/projection-report.ts';
 import type { Projection } from '../projections/projection.ts';
-import { rebuildProjection } from '../projections/rebuild-projection.ts';
 import { endpoint, type Endpoint, type EndpointResponse } from './endpoint.ts';
 import { pageOf } from './page.ts';
 import { OPERATE_INSTALLATION, READ } from './platform-roles.ts';
@@ -50,27 +49,16 @@ const projectionBody = z.object({
   parked: z.number().int().describe("How many of the tenant's streams wait behind an event that could not be applied."),
   partitions: z.array(partitionBody),
 });
-const operationBody = z.object({
-  state: z.enum(['running', 'done']),
-  done: z.string(),
-  total: z.string(),
-  rate: z.number().nullable(),
-  eta: z.iso.datetime().nullable(),
-  errors: z.array(z.string()),
-});
 
 const byName = z.object({ name: z.string().max(200) });
-const REBUILD = /^rebuild~(?<name>[^~]{1,200})~(?<number>[1-9]\d{0,8})$/;
 
 export function projectionEndpoints(projectionPorts: ProjectionPorts): readonly Endpoint[] {
   const ports: Watch = { ...projectionPorts, lastLooks: new Map() };
   return [
     listProjections(ports),
     getProjection(ports),
-    postRebuild(ports),
     setProjectionState(ports, 'pause', 'paused', 'Stops a projection where it is, for all tenants'),
     setProjectionState(ports, 'resume', 'running', 'Lets a paused projection go on'),
-    getOperation(ports),
   ];
 }
 
@@ -102,29 +90,6 @@ const getProjection = (ports: Watch): Endpoint =>
     handle: async ({ params, actor }) => answerWith(ports, params.name, actor),
   });
 
-const postRebuild = (ports: Watch): Endpoint =>
-  endpoint({
-    method: 'POST',
-    path: '/v1/projections/:name/rebuild',
-    summary: 'Empties the read model of all tenants and builds it again from the first event',
-    permission: OPERATE_INSTALLATION,
-    params: byName,
-    responses: {
-      202: { description: 'It has begun', schema: operationBody },
-      404: { description: 'No such projection' },
-    },
-    async handle({ params }) {
-      const projection = projectionNamed(ports.projections, params.name);
-      await progressOf(ports.store, projection.name);
-      const { number } = await rebuildProjection(projection, { projections: ports.store, signal: ports.signal });
-      return {
-        status: 202,
-        body: operationOf(await progressOf(ports.store, projection.name), number, ports),
-        location: `/v1/operations/rebuild~${projection.name}~${number}`,
-      };
-    },
-  });
-
 const setProjectionState = (
   ports: Watch,
   verb: 'pause' | 'resume',
@@ -145,25 +110,6 @@ const setProjectionState = (
       await progressOf(ports.store, params.name);
       await ports.store.setState(params.name, state);
       return answerWith(ports, params.name, actor);
-    },
-  });
-
-const getOperation = (ports: Watch): Endpoint =>
-  endpoint({
-    method: 'GET',
-    path: '/v1/operations/:id',
-    summary: 'How far a long operation is',
-    permission: READ,
-    params: z.object({ id: z.string().max(250) }),
-    responses: {
-      200: { description: 'The operation', schema: operationBody },
-      404: { description: 'No such operation' },
-    },
-    async handle({ params }) {
-      const { name, number } = REBUILD.exec(params.id)?.groups ?? {};
-      const [progress] = name === undefined ? [] : await ports.store.progress(name);
-      if (progress === undefined) throw unknownOperation();
-      return { status: 200, body: operationOf(progress, Number(number), ports) };
     },
   });
 
@@ -233,41 +179,11 @@ async function numbersOfTenant(
   };
 }
 
-function operationOf(progress: ProjectionProgress, number: number, ports: Watch): z.input<typeof operationBody> {
-  const rebuild = progress.rebuilds[number - 1];
-  if (rebuild === undefined) throw unknownOperation();
-  const { target, end } = rebuild;
-  if (end !== undefined) return pastOperationOf(target, end);
-  const reached = reachedPosition(progress);
-  const done = reached < target ? reached : target;
-  const errors = progress.parked > 0 ? [`${progress.parked} streams are parked; see /v1/dead-letters`] : [];
-  const rate = rateOf(progress.projection, reached, ports);
-  const secondsLeft = reached < target && rate !== null && rate > 0 ? Number(target - reached) / rate : undefined;
-  return {
-    state: reached < target ? 'running' : 'done',
-    done: String(done),
-    total: String(target),
-    rate,
-    eta: secondsLeft === undefined ? null : new Date(ports.clock.now().getTime() + secondsLeft * 1000).toISOString(),
-    errors,
-  };
-}
-
-/** Of a rebuild whose place was taken by another one. */
-const pastOperationOf = (target: bigint, end: bigint): z.input<typeof operationBody> => ({
-  state: 'done',
-  done: String(end < target ? end : target),
-  total: String(target),
-  rate: null,
-  eta: null,
-  errors: end < target ? ['A later rebuild took its place before it was through.'] : [],
-});
-
 function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): number | null {
   const atMs = clock.now().getTime();
   const last = lastLooks.get(name);
   if (last !== undefined && atMs - last.atMs < RATE_INTERVAL_MS_MIN) return last.rate;
-  // A rebuild sets the position back: that is no negative rate but a new beginning.
+  // A rollback sets the position back: that is no negative rate but a new beginning.
   const hasGrown = last !== undefined && position >= last.position;
   const rate = hasGrown ? Number(position - last.position) / ((atMs - last.atMs) / 1000) : null;
   lastLooks.set(name, { position, atMs, rate });
@@ -277,9 +193,6 @@ function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): nu
 /** Throws NotFound `projection.unknown`. */
 export const projectionNamed = (projections: readonly Projection[], wanted: string): Projection =>
   projections.find(({ name }) => name === wanted) ?? unknown(wanted);
-
-const unknownOperation = (): NotFound =>
-  new NotFound('operation.unknown', 'There is no such operation.', 'Use the Location of the answer that began it.');
 
 function unknown(name: string): never {
   throw new NotFound('projection.unknown', `There is no projection ${name}.`, 'GET /v1/projections lists them.');

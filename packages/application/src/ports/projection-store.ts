@@ -44,8 +44,6 @@ export interface ProjectionProgress {
     readonly updatedAt: Date;
   }[];
   readonly parked: number;
-  /** Every rebuild, from the first: where it has to get, and where it stood when the next one took its place. */
-  readonly rebuilds: readonly { readonly target: bigint; readonly end: bigint | undefined }[];
 }
 
 /**
@@ -102,14 +100,9 @@ export interface ProjectionStore {
    */
   upsert(projection: Projection, slice: Slice, to: bigint, rows: readonly TenantRow[]): Promise<Slice | undefined>;
 
+  /** One projection, also one that is being built under the name of its build; or all live ones. */
   progress(projection?: string): Promise<readonly ProjectionProgress[]>;
   setState(projection: string, state: 'running' | 'paused'): Promise<void>;
-
-  /**
-   * Empties the read model and sets every slice to the beginning, in one transaction; owners lose their slices.
-   * `target` is the position that the rebuild has to reach. Returns the number of the rebuild, from 1.
-   */
-  reset(projection: Projection, target: bigint): Promise<number>;
 }
 export const ProjectionStore = port<ProjectionStore>('ProjectionStore');
 

@@ -3,16 +3,21 @@ import { ExactJson, jsonTextOf } from '../exact-json.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import type { NewCommand } from '../ports/command-store.ts';
 import type { Ids } from '../ports/ids.ts';
+import { liveName } from './building-projection.ts';
 import type { Projection, Row } from './projection.ts';
 
-/** The commands that follow from an event. The same event gives the same ids and keys, so that each is stored once. */
+/**
+ * The commands that follow from an event. The same event gives the same ids and keys, so that each is stored once, also
+ * when the read model is built anew beside the live one.
+ */
 export function followUpCommands(
-  { name, followUps }: Projection,
+  { name: buildOrLive, followUps }: Projection,
   event: RecordedEvent,
   row: Row | undefined,
   ids: Ids,
 ): readonly NewCommand[] {
   if (followUps === undefined) return [];
+  const name = liveName(buildOrLive);
   return followUps.of(event, row as never).map(({ type, payload, orderKeys = [] }, index) => {
     const idempotencyKey = `follow-up:${name}/${event.id}/${index}`;
     const text = jsonTextOf(payload);

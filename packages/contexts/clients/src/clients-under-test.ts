@@ -21,8 +21,8 @@ import {
   ProjectionRunner,
   ProjectionStore,
   Projection,
+  Rebuilds,
   commandErrorOf,
-  rebuildProjection,
   CodedError,
   type Actor,
   type EndpointRequest,
@@ -32,7 +32,7 @@ import {
 } from '@groundwork/application';
 import { parseUuid, type TenantId } from '@groundwork/domain';
 import { migrate, persistenceModule, persistenceSettings } from '@groundwork/persistence';
-import { FixedClock, MemoryLogger, MemoryMetrics, MemoryTracer, SeededIds } from '@groundwork/testing';
+import { FixedClock, MemoryLogger, MemoryMetrics, MemoryTracer, rebuilt, SeededIds } from '@groundwork/testing';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { Clients1763710000000 } from './adapters/clients.migration.ts';
 import { SAMPLE_TENANT } from './change-events-under-test.ts';
@@ -107,8 +107,7 @@ export async function clientsUnderTest(
       return (await get(api, CommandStore).get(call?.tenant ?? SAMPLE_TENANT, parseUuid(id)))!;
     },
     rebuild: async () => {
-      const ports = { projections: get(worker, ProjectionStore), signal: get(worker, LogSignal) };
-      await rebuildProjection(list as unknown as Projection, ports);
+      await rebuilt({ ...runnerPorts(worker), rebuilds: get(worker, Rebuilds) }, list as unknown as Projection);
       await settle();
     },
     close: async () => {
@@ -151,7 +150,8 @@ async function called(container: Container, route: string, call: Call = {}): Pro
   const permissions = new Set(call.permissions ?? ALL);
   const tenant = call.tenant ?? SAMPLE_TENANT;
   const actor: Actor = { subject: 'tester', tenant, roles: [], permissions };
-  if (endpoint.permission !== 'public' && endpoint.permission !== 'authenticated') authorise(actor, endpoint.permission);
+  if (endpoint.permission !== 'public' && endpoint.permission !== 'authenticated')
+    authorise(actor, endpoint.permission);
   const request: EndpointRequest<unknown, unknown> = {
     params: checked(endpoint.params, call.params ?? {}),
     query: checked(endpoint.query, call.query ?? {}),
@@ -190,7 +190,12 @@ async function runCommands(worker: Container): Promise<void> {
 }
 
 async function project(worker: Container, list: Projection): Promise<void> {
-  const ports = {
+  const runner = new ProjectionRunner(list, runnerPorts(worker), { owner: 'worker' });
+  while (await runner.runOnce());
+}
+
+function runnerPorts(worker: Container) {
+  return {
     store: get(worker, ProjectionStore),
     log: get(worker, EventLog),
     signal: get(worker, LogSignal),
@@ -199,6 +204,4 @@ async function project(worker: Container, list: Projection): Promise<void> {
     logger: get(worker, Logger),
     metrics: get(worker, Metrics),
   };
-  const runner = new ProjectionRunner(list, ports, { owner: 'worker' });
-  while (await runner.runOnce());
 }

@@ -15,12 +15,14 @@ import {
   Misconfigured,
   ProjectionStore,
   ReadModels,
+  Rebuilds,
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import type { EntitySchema } from 'typeorm';
 import { MemoryCommandStore } from './memory/memory-command-store.ts';
 import { MemoryEventStore } from './memory/memory-event-store.ts';
 import { MemoryProjectionStore } from './memory/memory-projection-store.ts';
+import { MemoryRebuilds } from './memory/memory-rebuilds.ts';
 import type { PersistenceSettings } from './persistence.settings.ts';
 import { databaseHealth } from './postgres/database-health.ts';
 import { Database, type DatabaseRole } from './postgres/database.ts';
@@ -32,6 +34,7 @@ import { PostgresEventStore } from './postgres/postgres-event-store.ts';
 import { PostgresLogSignal } from './postgres/postgres-log-signal.ts';
 import { PostgresProjectionStore } from './postgres/postgres-projection-store.ts';
 import { PostgresReadModels } from './postgres/postgres-read-models.ts';
+import { PostgresRebuilds } from './postgres/postgres-rebuilds.ts';
 import { PostgresTenantDatabase } from './postgres/postgres-tenant-database.ts';
 import { Signals } from './postgres/signals.ts';
 import { ReadModelEntity, TenantDatabase } from './tenant-database.ts';
@@ -142,6 +145,9 @@ function bindReadModels({ bind }: Binding): void {
   bind<ReadModels>(ReadModels)
     .toResolvedValue((database: Database) => new PostgresReadModels(database), [Database])
     .inSingletonScope();
+  bind<Rebuilds>(Rebuilds)
+    .toResolvedValue((database: Database) => new PostgresRebuilds(database), [Database])
+    .inSingletonScope();
   bind<DeadLetters>(DeadLetters)
     .toResolvedValue((database: Database) => new PostgresDeadLetters(database), [Database])
     .inSingletonScope();
@@ -158,6 +164,12 @@ function bindMemory({ bind }: Binding): void {
     .toResolvedValue(
       (clock: Clock, commands: MemoryCommandStore) => new MemoryProjectionStore(clock, commands),
       [Clock, MemoryCommandStore],
+    )
+    .inSingletonScope();
+  bind<Rebuilds>(Rebuilds)
+    .toResolvedValue(
+      (clock: Clock, store: MemoryProjectionStore) => new MemoryRebuilds(clock, store),
+      [Clock, MemoryProjectionStore],
     )
     .inSingletonScope();
   // Not `toService`: wrappers are applied when a port is resolved, and a redirection would pass them by.

@@ -1,9 +1,10 @@
 // Commands that follow from events: stored with the effect of their event, once, and caused by it.
 import { describe, expect, it } from '@jest/globals';
-import { rebuildProjection, type Projection, type StoredCommand } from '@groundwork/application';
+import type { Projection, StoredCommand } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
 import { collected, newStream, newTenant } from '../new-event.ts';
 import { noteList, withAdvance, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
+import { rebuilt } from './rebuilding.ts';
 import { newRunner, notesOf, write } from './runner-under-test.ts';
 
 /** Two commands for each note that is important, none for others. */
@@ -65,7 +66,7 @@ function describeStoring(ports: () => ProjectionStoreUnderTest): void {
     expect(before).toHaveLength(2);
     const of = (): { type: string; payload: unknown }[] => [{ type: 'notes.announce', payload: { where: 'radio' } }];
     for (const projection of [following, { ...following, followUps: { permissions: [], of } }]) {
-      await rebuildProjection(projection, { projections: ports().store, signal: ports().signal });
+      await rebuilt(ports(), projection);
       await newRunner(ports(), projection).runner.runOnce();
       expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'important' }]);
     }

@@ -7,6 +7,7 @@ import {
   type Projection,
   type ProjectionStore,
   type ReadModels,
+  type Rebuilds,
   type RecordedEvent,
   type Row,
 } from '@groundwork/application';
@@ -14,6 +15,7 @@ import type { EventStoreUnderTest } from '../event-store/event-store-contract.ts
 
 export interface ProjectionStoreUnderTest extends EventStoreUnderTest {
   readonly store: ProjectionStore;
+  readonly rebuilds: Rebuilds;
   readonly deadLetters: DeadLetters;
   readonly readModels: ReadModels;
   readonly commands: CommandStore;
@@ -63,7 +65,6 @@ export const storeWith = (store: ProjectionStore, changed: Partial<ProjectionSto
   upsert: (projection, slice, to, rows) => store.upsert(projection, slice, to, rows),
   progress: (projection) => store.progress(projection),
   setState: (projection, state) => store.setState(projection, state),
-  reset: (projection, target) => store.reset(projection, target),
   ...changed,
 });
 

@@ -6,6 +6,7 @@ import { describeFollowing } from './following-the-log.ts';
 import { describeFollowingUp } from './following-up.ts';
 import { describeParking } from './parking.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
+import { describeRebuilding } from './rebuilding.ts';
 import { describeSeveralWorkers } from './several-workers.ts';
 import { describeTransientFaults } from './transient-faults.ts';
 
@@ -24,6 +25,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeFollowingUp(() => ports);
     describeParking(() => ports);
     describeTransientFaults(() => ports);
+    describeRebuilding(() => ports);
     describeSeveralWorkers(() => ports);
   });
 }

@@ -57,11 +57,12 @@ export async function notesOf(
   { store }: ProjectionStoreUnderTest,
   tenant: TenantId,
   streams: readonly StreamId[],
+  projection: Projection = noteList,
 ): Promise<readonly ReturnType<typeof noteOf>[]> {
-  const [slice] = await store.lease(noteList, OWNER, LEASE_MS, 1_000);
+  const [slice] = await store.lease(projection, OWNER, LEASE_MS, 1_000);
   if (slice === undefined) throw new Error('No slice to look through.');
   let rows: ReadonlyMap<string, Row> = new Map();
-  await store.advance(noteList, slice, slice.position, async (tx) => {
+  await store.advance(projection, slice, slice.position, async (tx) => {
     rows = await tx.load(
       tenant,
       streams.map(({ id }) => id),

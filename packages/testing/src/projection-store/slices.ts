@@ -1,7 +1,6 @@
 // The part of the contract about progress: slices, their owners, pausing and beginning anew.
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../eventually.ts';
-import { newTenant } from '../new-event.ts';
 import { noteList, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 
 const LONG_MS = 60_000;
@@ -11,7 +10,6 @@ export function describeSlices(ports: () => ProjectionStoreUnderTest): void {
   describe('slices', () => {
     describeLeases(ports);
     describeProgress(ports);
-    describeRebuilds(ports);
   });
 }
 
@@ -98,54 +96,12 @@ function describeProgress(ports: () => ProjectionStoreUnderTest): void {
     expect(await store.lease(noteList, 'worker-1', LONG_MS, 1)).toHaveLength(1);
   });
 
-  it('leases nothing of a projection that is stored under another schema version, until it is reset', async () => {
+  it('leases nothing of a projection that is stored under another schema version', async () => {
     const { store } = ports();
     await store.register(noteList, 1);
     const next = { ...noteList, schemaVersion: 2 };
     await store.register(next, 1);
     expect((await store.progress(noteList.name))[0]!.schemaVersion).toBe(1);
     expect(await store.lease(next, 'worker-1', LONG_MS, 1)).toEqual([]);
-    await store.reset(next, 0n);
-    expect((await store.progress(noteList.name))[0]).toMatchObject({ state: 'running', schemaVersion: 2 });
-    expect(await store.lease(next, 'worker-1', LONG_MS, 1)).toHaveLength(1);
-  });
-}
-
-function describeRebuilds(ports: () => ProjectionStoreUnderTest): void {
-  it('begins anew: no rows, no parked streams, every slice at the beginning, former owners without effect', async () => {
-    const { store } = ports();
-    const tenant = newTenant();
-    await store.register(noteList, 1);
-    const [slice] = await store.lease(noteList, 'worker-1', LONG_MS, 1);
-    const moved = await store.advance(noteList, slice!, 9n, (tx) =>
-      tx.store(tenant, [{ id: 'a', text: 'x', count: 1, size: 1, stream_version: 1 }], []),
-    );
-    await store.reset(noteList, 9n);
-
-    await expect(store.advance(noteList, moved, 10n, nothing)).rejects.toMatchObject({
-      code: 'projection.checkpoint-moved',
-    });
-    const [fresh] = await store.lease(noteList, 'worker-2', LONG_MS, 1);
-    expect(fresh!.position).toBe(0n);
-    await store.advance(noteList, fresh!, 0n, async (tx) => {
-      expect((await tx.load(tenant, ['a'])).size).toBe(0);
-    });
-  });
-
-  it('remembers its rebuilds: where each has to get, and where it stood when the next one began', async () => {
-    const { store } = ports();
-    await store.register(noteList, 2);
-    const rebuilds = async () => (await store.progress(noteList.name))[0]!.rebuilds;
-    expect(await rebuilds()).toEqual([]);
-    expect(await store.reset(noteList, 7n)).toBe(1);
-    expect(await rebuilds()).toEqual([{ target: 7n, end: undefined }]);
-    const [one, other] = await store.lease(noteList, 'worker-1', LONG_MS, 2);
-    await store.advance(noteList, one!, 8n, nothing);
-    await store.advance(noteList, other!, 5n, nothing);
-    expect(await store.reset(noteList, 9n)).toBe(2);
-    expect(await rebuilds()).toEqual([
-      { target: 7n, end: 5n },
-      { target: 9n, end: undefined },
-    ]);
   });
 }

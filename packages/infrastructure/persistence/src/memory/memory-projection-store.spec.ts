@@ -8,6 +8,7 @@ import {
 import { MemoryCommandStore } from './memory-command-store.ts';
 import { MemoryEventStore } from './memory-event-store.ts';
 import { MemoryProjectionStore } from './memory-projection-store.ts';
+import { MemoryRebuilds } from './memory-rebuilds.ts';
 
 const make: MakeProjectionStore = async (_projection, types) => {
   const clock = new SystemClock();
@@ -15,7 +16,8 @@ const make: MakeProjectionStore = async (_projection, types) => {
   const commands = new MemoryCommandStore(clock);
   const store = new MemoryProjectionStore(clock, commands);
   const ofLog = { events, log: events, signal: events, commands };
-  return { ...ofLog, store, deadLetters: store, readModels: store, close: async () => undefined };
+  const ofReadModels = { store, rebuilds: new MemoryRebuilds(clock, store), deadLetters: store, readModels: store };
+  return { ...ofLog, ...ofReadModels, close: async () => undefined };
 };
 
 describeProjectionStore('MemoryProjectionStore', make);

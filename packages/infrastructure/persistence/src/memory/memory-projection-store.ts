@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   Conflict,
+  liveName,
   Misconfigured,
   type Clock,
   type CommandStore,
@@ -22,7 +23,7 @@ import {
 import { refuseUnfitRow } from './row-check.ts';
 import { upsertRows, versionOf } from './row-merge.ts';
 
-interface SliceState {
+export interface SliceState {
   position: bigint;
   epoch: number;
   owner: string | undefined;
@@ -32,14 +33,13 @@ interface SliceState {
   unlocked: Promise<void>;
 }
 
-interface Known {
+/** What is known of a projection. Rows are kept by tenant and key. */
+export interface KnownProjection {
   schemaVersion: number;
   state: ProjectionState;
-  readonly slices: SliceState[];
+  slices: SliceState[];
   parked: readonly ParkedStream[];
-  rebuilds: ProjectionProgress['rebuilds'];
-  /** By tenant and key. */
-  readonly rows: Map<string, Row>;
+  rows: Map<string, Row>;
 }
 
 /** What a transaction has done so far; nobody else sees it before the end. */
@@ -54,7 +54,8 @@ interface Changes {
 export class MemoryProjectionStore implements ProjectionStore, DeadLetters, ReadModels {
   readonly #clock: Clock;
   readonly #commands: Pick<CommandStore, 'accept'>;
-  readonly #projections = new Map<string, Known>();
+  /** By name; those that are built beside a live one under the name of the build. */
+  readonly projections = new Map<string, KnownProjection>();
 
   constructor(clock: Clock, commands: Pick<CommandStore, 'accept'>) {
     this.#clock = clock;
@@ -62,24 +63,8 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async register(projection: Projection, slices: number): Promise<void> {
-    if (!this.#projections.has(projection.name)) {
-      const fresh = (): SliceState => ({
-        position: 0n,
-        epoch: 0,
-        owner: undefined,
-        leaseUntilMs: 0,
-        updatedAt: this.#clock.now(),
-        unlocked: Promise.resolve(),
-      });
-      this.#projections.set(projection.name, {
-        schemaVersion: projection.schemaVersion,
-        state: 'running',
-        slices: Array.from({ length: slices }, fresh),
-        parked: [],
-        rebuilds: [],
-        rows: new Map(),
-      });
-    }
+    if (this.projections.has(projection.name)) return;
+    this.projections.set(projection.name, unbegunProjection(projection.schemaVersion, slices, this.#clock.now()));
   }
 
   async lease(
@@ -104,7 +89,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async releaseAll(owner: string): Promise<void> {
-    for (const { slices } of this.#projections.values()) {
+    for (const { slices } of this.projections.values()) {
       for (const slice of slices) if (slice.owner === owner) slice.owner = undefined;
     }
   }
@@ -145,9 +130,9 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
-    return [...this.#projections]
-      .filter(([name]) => projection === undefined || name === projection)
-      .map(([name, { schemaVersion, state, slices, parked, rebuilds }]) => ({
+    return [...this.projections]
+      .filter(([name]) => (projection === undefined ? liveName(name) === name : name === projection))
+      .map(([name, { schemaVersion, state, slices, parked }]) => ({
         projection: name,
         schemaVersion,
         state,
@@ -160,40 +145,19 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
           updatedAt,
         })),
         parked: parked.length,
-        rebuilds,
       }));
   }
 
   async setState(projection: string, state: 'running' | 'paused'): Promise<void> {
-    const known = this.#projections.get(projection);
+    const known = this.projections.get(projection);
     if (known !== undefined) known.state = state;
-  }
-
-  async reset(projection: Projection, target: bigint): Promise<number> {
-    const known = this.#known(projection.name);
-    return locked(known.slices, async () => {
-      const reached = known.slices.map(({ position }) => position).reduce((a, b) => (a < b ? a : b));
-      const past = known.rebuilds.map((rebuild) => ({ ...rebuild, end: rebuild.end ?? reached }));
-      known.rebuilds = [...past, { target, end: undefined }];
-      known.rows.clear();
-      known.parked = [];
-      known.schemaVersion = projection.schemaVersion;
-      known.state = 'running';
-      for (const slice of known.slices) {
-        slice.position = 0n;
-        slice.epoch++;
-        slice.owner = undefined;
-        slice.updatedAt = this.#clock.now();
-      }
-      return known.rebuilds.length;
-    });
   }
 
   async list(
     tenant: string,
     { projection, limit, after }: { projection?: string; limit: number; after?: string },
   ): Promise<readonly ParkedStream[]> {
-    const all = [...this.#projections.values()]
+    const all = [...this.projections.values()]
       .flatMap(({ parked }) => parked)
       .filter(({ stream }) => stream.tenant === tenant)
       .filter((parked) => projection === undefined || parked.projection === projection)
@@ -202,12 +166,12 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async count(tenant: string, projection: string): Promise<number> {
-    const parked = this.#projections.get(projection)?.parked ?? [];
+    const parked = this.projections.get(projection)?.parked ?? [];
     return parked.filter(({ stream }) => stream.tenant === tenant).length;
   }
 
   async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {
-    for (const known of this.#projections.values()) {
+    for (const known of this.projections.values()) {
       const found = known.parked.find((parked) => parked.id === id && parked.stream.tenant === tenant);
       if (found === undefined) continue;
       const decided: ParkedStream = { ...found, decision };
@@ -218,7 +182,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async find(projection: Projection, tenant: string, key: string): Promise<Row | undefined> {
-    return this.#projections.get(projection.name)?.rows.get(rowKey(tenant, key));
+    return this.projections.get(projection.name)?.rows.get(rowKey(tenant, key));
   }
 
   /** The rows of a tenant's read model, in the order of their keys. */
@@ -229,7 +193,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
       .map(([, row]) => row);
   }
 
-  #transaction(projection: Projection, slice: Slice, known: Known, changes: Changes): ProjectionTransaction {
+  #transaction(projection: Projection, slice: Slice, known: KnownProjection, changes: Changes): ProjectionTransaction {
     const rowAt = (at: string): Row | undefined => (changes.rows.has(at) ? changes.rows.get(at) : known.rows.get(at));
     return {
       parked: async () => withChanges(known.parked, changes).filter((parked) => parked.slice === slice.slice),
@@ -259,8 +223,8 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     };
   }
 
-  #known(name: string): Known {
-    const known = this.#projections.get(name);
+  #known(name: string): KnownProjection {
+    const known = this.projections.get(name);
     if (known !== undefined) return known;
     throw new Misconfigured(
       'projection.unregistered',
@@ -270,8 +234,23 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 }
 
+export const unbegunProjection = (schemaVersion: number, slices: number, updatedAt: Date): KnownProjection => ({
+  schemaVersion,
+  state: 'running',
+  slices: Array.from({ length: slices }, () => ({
+    position: 0n,
+    epoch: 0,
+    owner: undefined,
+    leaseUntilMs: 0,
+    updatedAt,
+    unlocked: Promise.resolve(),
+  })),
+  parked: [],
+  rows: new Map(),
+});
+
 /** Runs the work when nobody else is at work on these slices. */
-async function locked<T>(slices: readonly SliceState[], work: () => Promise<T>): Promise<T> {
+export async function locked<T>(slices: readonly SliceState[], work: () => Promise<T>): Promise<T> {
   const before = Promise.all(slices.map(({ unlocked }) => unlocked));
   const running = before.then(work);
   const over = running.then(
@@ -287,7 +266,7 @@ function withChanges(parked: readonly ParkedStream[], { parked: changed }: Chang
   return [...others, ...[...changed.values()].filter((one) => one !== undefined)];
 }
 
-const sliceOf = (projection: Projection, { slices }: Known, slice: number): Slice => ({
+const sliceOf = (projection: Projection, { slices }: KnownProjection, slice: number): Slice => ({
   projection: projection.name,
   slice,
   slices: slices.length,

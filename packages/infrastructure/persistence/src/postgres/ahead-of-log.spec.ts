@@ -1,17 +1,12 @@
 // A log that was restored to an earlier point than a read model: what was built of it is refused, never skipped.
-import {
-  EventTypes,
-  ProjectionRunner,
-  rebuildProjection,
-  waitForPosition,
-  type Projection,
-} from '@groundwork/application';
+import { EventTypes, ProjectionRunner, waitForPosition, type Projection } from '@groundwork/application';
 import {
   MemoryLogger,
   MemoryMetrics,
   newEvent,
   newStream,
   newTenant,
+  rebuilt,
   SeededIds,
   SystemClock,
 } from '@groundwork/testing';
@@ -96,7 +91,7 @@ describe('A projection whose log was restored to an earlier point', () => {
     await restoreTo(3);
     for (const text of ['f', 'g', 'h', 'i']) await write(text);
     await runner.runOnce();
-    await rebuildProjection(noteList, { projections: ports.store, signal: ports.signal });
+    await rebuilt(ports, noteList);
     await runner.runOnce();
     expect(await texts()).toEqual(['a', 'b', 'c', 'f', 'g', 'h', 'i']);
     expect(await slice()).toMatchObject({ position: 7n, isAheadOfLog: false });

@@ -8,6 +8,8 @@ import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts';
+import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
+import { RebuildSwitch1763700710000 } from './migrations/1763700710000-rebuild-switch.ts';
 import { singleLoginSql } from './roles.ts';
 
 /**
@@ -22,6 +24,8 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   CommandsAndProjections1763700100000,
   Snapshots1763700200000,
   CheckpointEvents1763700600000,
+  Rebuilds1763700700000,
+  RebuildSwitch1763700710000,
   DataMigrations1763700900000,
 ];
 

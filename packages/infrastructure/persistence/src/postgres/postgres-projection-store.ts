@@ -130,8 +130,6 @@ export class PostgresProjectionStore implements ProjectionStore {
         state: 'running' | 'paused';
         parked: number;
         is_ahead_of_log: boolean;
-        rebuild_targets: string[];
-        rebuild_ends: string[];
       }
     >({
       name: 'projection_progress',
@@ -150,10 +148,6 @@ export class PostgresProjectionStore implements ProjectionStore {
         updatedAt: row.updated_at,
       })),
       parked: slices[0]!.parked,
-      rebuilds: slices[0]!.rebuild_targets.map((target, at) => {
-        const end = slices[0]!.rebuild_ends[at];
-        return { target: BigInt(target), end: end === undefined ? undefined : BigInt(end) };
-      }),
     }));
   }
 
@@ -163,15 +157,6 @@ export class PostgresProjectionStore implements ProjectionStore {
       text: 'update groundwork.projection set state = $2 where name = $1',
       values: [projection, state],
     });
-  }
-
-  async reset(projection: Projection, target: bigint): Promise<number> {
-    const [row] = await this.#database.query<{ number: number }>({
-      name: 'reset_projection',
-      text: 'select groundwork.reset_projection($1, $2, $3) as number',
-      values: [projection.name, projection.schemaVersion, String(target)],
-    });
-    return row!.number;
   }
 }
 
@@ -219,9 +204,9 @@ const PROGRESS = `
   select s.projection, s.slice, s.slices, s.position, s.epoch,
          groundwork.is_ahead_of_log(s.position, s.event_id) as is_ahead_of_log,
          case when s.lease_until > clock_timestamp() then s.owner end as owner, s.updated_at, p.schema_version, p.state,
-         p.rebuild_targets, p.rebuild_ends, groundwork.parked_count(p.name) as parked
+         groundwork.parked_count(p.name) as parked
     from groundwork.projection_slice s join groundwork.projection p on p.name = s.projection
-   where $1::text is null or p.name = $1
+   where p.name = $1 or ($1::text is null and p.name not like '%~%')
    order by s.projection, s.slice`;
 
 /** The compare-and-set that makes effects happen exactly once: locks the slice until the transaction ends. */

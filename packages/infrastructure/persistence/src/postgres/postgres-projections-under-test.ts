@@ -9,6 +9,7 @@ import { PostgresEventStore } from './postgres-event-store.ts';
 import { PostgresLogSignal } from './postgres-log-signal.ts';
 import { PostgresProjectionStore } from './postgres-projection-store.ts';
 import { PostgresReadModels } from './postgres-read-models.ts';
+import { PostgresRebuilds } from './postgres-rebuilds.ts';
 import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 import { Signals } from './signals.ts';
 
@@ -34,6 +35,7 @@ export const postgresProjectionsUnderTest = async (
     log: new PostgresEventLog(worker, types),
     signal: new PostgresLogSignal(worker, signals),
     store: new PostgresProjectionStore(worker, signals),
+    rebuilds: new PostgresRebuilds(worker),
     commands: new PostgresCommandStore(worker, signals),
     deadLetters: new PostgresDeadLetters(worker),
     readModels: new PostgresReadModels(worker),

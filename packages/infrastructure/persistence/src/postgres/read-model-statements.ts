@@ -12,7 +12,7 @@ import {
 } from '@groundwork/application';
 import type { Statement } from './database.ts';
 
-const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+export const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'text',
   'text[]': 'text[]',
   integer: 'integer',

@@ -13,6 +13,7 @@ const WITHOUT_TENANT = [
   'groundwork.projection',
   'groundwork.projection_slice',
   'groundwork.projection_worker',
+  'groundwork.rebuild',
 ];
 
 let postgres: PostgresUnderTest;

@@ -13,7 +13,6 @@ export class CommandsAndProjections1763700100000 implements MigrationInterface {
       CLAIM_COMMANDS,
       PROJECTION,
       PARKED_STREAM,
-      RESET_PROJECTION,
       AGGREGATE_STATE,
       SAVE_AGGREGATE,
     ]) {
@@ -26,7 +25,7 @@ export class CommandsAndProjections1763700100000 implements MigrationInterface {
       drop function groundwork.save_aggregate;
       drop table groundwork.aggregate_state, groundwork.parked_stream, groundwork.projection_worker,
         groundwork.projection_slice, groundwork.projection;
-      drop function groundwork.reset_projection, groundwork.parked_count, groundwork.has_turn,
+      drop function groundwork.parked_count, groundwork.has_turn,
         groundwork.claim_commands, groundwork.renew_commands, groundwork.command_backlog;
       drop table groundwork.command_key, groundwork.command;
       drop function groundwork.living_lifelines;
@@ -195,10 +194,7 @@ const PROJECTION = `
     name           text primary key,
     schema_version integer not null,
     read_model     text not null,
-    state          text not null check (state in ('running', 'paused')),
-    -- Of each rebuild: where it has to get, and where it stood when the next one took its place.
-    rebuild_targets bigint[] not null default '{}',
-    rebuild_ends    bigint[] not null default '{}'
+    state          text not null check (state in ('running', 'paused'))
   );
   create table groundwork.projection_slice (
     projection  text not null references groundwork.projection,
@@ -256,39 +252,6 @@ const PARKED_STREAM = `
   grant execute on function groundwork.parked_count to groundwork_app;
   grant select, update (decision) on groundwork.parked_stream to groundwork_app;
   grant insert, update, delete on groundwork.parked_stream to groundwork_worker;
-`;
-
-// Empties a read model for all tenants, which no application role may do by itself. Tells the number of the rebuild.
-const RESET_PROJECTION = `
-  create function groundwork.reset_projection(of_name text, new_schema_version int, new_target bigint) returns int
-    language plpgsql security definer set search_path = groundwork, pg_catalog, pg_temp as $$
-  declare
-    target text;
-    number int;
-    reached bigint;
-  begin
-    perform 1 from projection_slice where projection = of_name order by slice for update;
-    select min(position) into reached from projection_slice where projection = of_name;
-    update projection
-       set schema_version = new_schema_version, state = 'running', rebuild_targets = rebuild_targets || new_target,
-           rebuild_ends = case when rebuild_targets = '{}' then '{}' else rebuild_ends || reached end
-     where name = of_name
-    returning read_model, cardinality(rebuild_targets) into target, number;
-    if not found then
-      raise exception 'projection % is not registered', of_name using errcode = 'no_data_found';
-    end if;
-    if (select relnamespace::regnamespace::text from pg_class where oid = target::regclass) = 'groundwork' then
-      raise exception '% is not a read model', target using errcode = 'insufficient_privilege';
-    end if;
-    execute 'truncate ' || target::regclass;
-    delete from parked_stream where projection = of_name;
-    update projection_slice
-       set position = 0, epoch = epoch + 1, owner = null, lease_until = null, updated_at = clock_timestamp()
-     where projection = of_name;
-    return number;
-  end $$;
-  revoke all on function groundwork.reset_projection from public;
-  grant execute on function groundwork.reset_projection to groundwork_app;
 `;
 
 const AGGREGATE_STATE = `
