@@ -19,7 +19,8 @@ export async function startTestCluster(): Promise<TestCluster> {
   const home = join(tmpdir(), `${PREFIX}${process.pid}`);
   await mkdir(home);
   await chmod(home, 0o711);
-  const server = await startEmbeddedPostgres({ dataDir: home, durable: false, log: () => undefined });
+  const options = { durable: false, isDecodable: true, log: () => undefined };
+  const server = await startEmbeddedPostgres({ dataDir: home, ...options });
   const stop = async (): Promise<void> => {
     await server.stop();
     await rm(home, { recursive: true, force: true });

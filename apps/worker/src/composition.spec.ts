@@ -4,6 +4,7 @@ import {
   type CommandContext,
   CommandStore,
   EventStore,
+  EventSubscriber,
   EventTypeDefinition,
   ExactJson,
   Ids,
@@ -68,7 +69,7 @@ afterEach(async () => {
 async function composedWith(...modules: ContainerModule[]): Promise<App> {
   const app = await compose({
     program: 'worker',
-    modules: [...platformModules(settings, 'worker'), ...modules, workerModule(settings.worker)],
+    modules: [...platformModules(settings, 'worker'), ...modules, workerModule(settings)],
     roots: [Worker, ManagementServer],
   });
   open.push(app);
@@ -96,6 +97,26 @@ describe('The worker', () => {
     const app = await composedWith(...contextModules(contexts, settings));
     expect(app.get(Worker)).toBeInstanceOf(Worker);
     expect(app.getAll(Clock)).toHaveLength(1);
+  });
+
+  it('brings new events to subscribers', async () => {
+    const heard: string[] = [];
+    const subscriber = new ContainerModule(({ bind }) => {
+      bind<EventSubscriber>(EventSubscriber).toConstantValue({
+        name: 'kilns.bell',
+        eventTypes: ['KilnLit'],
+        handle: async (events) => void heard.push(...events.map(({ stream }) => stream.id)),
+      });
+    });
+    const app = await composedWith(kilnModule, subscriber);
+    const worker = app.get(Worker);
+    worker.start();
+    await eventually(async () => {
+      await acceptCommand(app);
+      return heard.length > 0;
+    });
+    expect(new Set(heard)).toEqual(new Set(['north']));
+    await worker.stop();
   });
 
   it('runs commands and projections, is ready meanwhile, and stops with its slices free', async () => {

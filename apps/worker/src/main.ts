@@ -20,7 +20,7 @@ await runProgram('worker', async () => {
     modules: [
       ...platformModules(settings, 'worker', contexts),
       ...contextModules(contexts, settings),
-      workerModule(settings.worker),
+      workerModule(settings),
     ],
     roots: [Worker, ManagementServer, Logger],
   });

@@ -71,7 +71,7 @@ beforeAll(async () => {
   await migrate(database.url, await migrationsOf(modules));
   app = await compose({
     program: 'worker',
-    modules: [...platformModules(settings, 'worker', contexts), ...modules, kilnModule, workerModule(settings.worker)],
+    modules: [...platformModules(settings, 'worker', contexts), ...modules, kilnModule, workerModule(settings)],
     roots: [Worker, ManagementServer],
   });
   const url = `http://127.0.0.1:${await app.get(ManagementServer).listen()}/metrics`;

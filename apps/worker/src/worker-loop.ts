@@ -9,6 +9,15 @@ export interface WorkerLoop {
   run(stop: AbortSignal): Promise<void>;
 }
 
+/** A loop under the name by which logs and the watch know it. */
+export const named = (name: string, loop: Omit<WorkerLoop, 'name'>): WorkerLoop => ({
+  name,
+  get lastBeatAt() {
+    return loop.lastBeatAt;
+  },
+  run: (stop) => loop.run(stop),
+});
+
 export interface LoopCare {
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -11,7 +11,7 @@ import {
 } from '@groundwork/application';
 import { ownerName, type WorkerSettings } from '@groundwork/configuration';
 import { COMMANDS } from './log-watch.ts';
-import type { WorkerLoop } from './worker-loop.ts';
+import { named, type WorkerLoop } from './worker-loop.ts';
 
 export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'clock' | 'logger' | 'metrics'> {
   readonly ids: Ids;
@@ -59,11 +59,3 @@ function commandConsumer(ports: WorkerPorts, owner: string, settings: WorkerSett
     pollIntervalMs: settings.pollIntervalMs,
   });
 }
-
-const named = (name: string, loop: Omit<WorkerLoop, 'name'>): WorkerLoop => ({
-  name,
-  get lastBeatAt() {
-    return loop.lastBeatAt;
-  },
-  run: (stop) => loop.run(stop),
-});

@@ -1,10 +1,12 @@
 // Wires the worker: its loops, and the watch over them that readiness asks.
 import {
+  ChangeNotifications,
   Clock,
   CommandPipeline,
   CommandQueue,
   CommandStore,
   EventLog,
+  EventSubscriber,
   HealthCheck,
   Ids,
   Logger,
@@ -15,8 +17,9 @@ import {
   ProjectionStore,
   Rebuilds,
 } from '@groundwork/application';
-import type { WorkerSettings } from '@groundwork/configuration';
+import type { PlatformSettings, WorkerSettings } from '@groundwork/configuration';
 import { ContainerModule } from 'inversify';
+import { eventPumps } from './event-pumps.ts';
 import { LogWatch } from './log-watch.ts';
 import type { WorkerLoop } from './worker-loop.ts';
 import { workerLoops } from './worker-loops.ts';
@@ -27,9 +30,15 @@ const RESTART_DELAY_MAX_MS = 30_000;
 
 type WorkerLoops = readonly WorkerLoop[];
 const WorkerLoops = port<WorkerLoops>('WorkerLoops');
+const EventPumps = port<WorkerLoops>('EventPumps');
 
-/** Needs the platform's ports, and the handlers and projections that the contexts bind. */
-export const workerModule = (settings: WorkerSettings): ContainerModule =>
+type Bind = Parameters<ConstructorParameters<typeof ContainerModule>[0]>[0]['bind'];
+
+/** Needs the platform's ports, and the handlers, projections and subscribers that the contexts bind. */
+export const workerModule = ({
+  worker: settings,
+  security: { environment },
+}: Pick<PlatformSettings, 'worker' | 'security'>): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind<WorkerLoops>(WorkerLoops)
       .toResolvedValue(
@@ -69,31 +78,64 @@ export const workerModule = (settings: WorkerSettings): ContainerModule =>
         ],
       )
       .inSingletonScope();
-    bind(LogWatch)
-      .toResolvedValue(
-        (
-          loops: WorkerLoops,
-          signal: LogSignal,
-          store: ProjectionStore,
-          queue: CommandQueue,
-          clock: Clock,
-          logger: Logger,
-          metrics: Metrics,
-        ) => {
-          const ports = { signal, store, queue, clock, logger: logger.child({ context: 'log-watch' }), metrics };
-          return new LogWatch(loops, ports, settings);
-        },
-        [WorkerLoops, LogSignal, ProjectionStore, CommandQueue, Clock, Logger, Metrics],
-      )
-      .inSingletonScope();
-    bind<HealthCheck>(HealthCheck).toService(LogWatch);
-    bind(Worker)
-      .toResolvedValue(
-        (loops: WorkerLoops, watch: LogWatch, logger: Logger, metrics: Metrics) => {
-          const delays = { restartDelayMs: RESTART_DELAY_MS, restartDelayMaxMs: RESTART_DELAY_MAX_MS };
-          return new Worker([...loops, watch], { logger, metrics, ...delays });
-        },
-        [WorkerLoops, LogWatch, Logger, Metrics],
-      )
-      .inSingletonScope();
+    bindPumps(bind, settings, environment === 'production');
+    bindWatchAndWorker(bind, settings);
   });
+
+function bindPumps(bind: Bind, { pumps: isAllowed }: WorkerSettings, isProduction: boolean): void {
+  bind<WorkerLoops>(EventPumps)
+    .toResolvedValue(
+      (
+        log: EventLog,
+        notifications: ChangeNotifications,
+        clock: Clock,
+        logger: Logger,
+        metrics: Metrics,
+        subscribers: EventSubscriber[],
+      ) =>
+        eventPumps(
+          { log, notifications, clock, logger: logger.child({ context: 'pumps' }), metrics, subscribers },
+          { isAllowed, isProduction },
+        ),
+      [
+        EventLog,
+        ChangeNotifications,
+        Clock,
+        Logger,
+        Metrics,
+        { serviceIdentifier: EventSubscriber, isMultiple: true },
+      ],
+    )
+    .inSingletonScope();
+}
+
+function bindWatchAndWorker(bind: Bind, settings: WorkerSettings): void {
+  bind(LogWatch)
+    .toResolvedValue(
+      (
+        loops: WorkerLoops,
+        pumps: WorkerLoops,
+        signal: LogSignal,
+        store: ProjectionStore,
+        queue: CommandQueue,
+        clock: Clock,
+        logger: Logger,
+        metrics: Metrics,
+      ) => {
+        const ports = { signal, store, queue, clock, logger: logger.child({ context: 'log-watch' }), metrics };
+        return new LogWatch([...loops, ...pumps], ports, settings);
+      },
+      [WorkerLoops, EventPumps, LogSignal, ProjectionStore, CommandQueue, Clock, Logger, Metrics],
+    )
+    .inSingletonScope();
+  bind<HealthCheck>(HealthCheck).toService(LogWatch);
+  bind(Worker)
+    .toResolvedValue(
+      (loops: WorkerLoops, pumps: WorkerLoops, watch: LogWatch, logger: Logger, metrics: Metrics) => {
+        const delays = { restartDelayMs: RESTART_DELAY_MS, restartDelayMaxMs: RESTART_DELAY_MAX_MS };
+        return new Worker([...loops, ...pumps, watch], { logger, metrics, ...delays });
+      },
+      [WorkerLoops, EventPumps, LogWatch, Logger, Metrics],
+    )
+    .inSingletonScope();
+}

@@ -65,6 +65,7 @@ export { pause } from './pause.ts';
 export { port, type Port } from './port.ts';
 export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
 export type { AggregateChange, AggregateStore, LoadedAggregate } from './ports/aggregate-store.ts';
+export { ChangeNotifications, type ChangeChannel } from './ports/change-notifications.ts';
 export { Clock } from './ports/clock.ts';
 export {
   ATTEMPTS_IN_COMPANY_MAX,
@@ -87,6 +88,7 @@ export {
   type TenantBacklog,
 } from './ports/event-log.ts';
 export { EventPublisher } from './ports/event-publisher.ts';
+export { EventSubscriber } from './ports/event-subscriber.ts';
 export {
   EventStore,
   type Append,
@@ -146,5 +148,7 @@ export {
 } from './projections/projection.ts';
 export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
 export { replay } from './projections/replay.ts';
+export { logSource } from './pumps/log-source.ts';
+export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
 export { setting, wholeNumberSetting, type SettingMeta } from './settings.ts';

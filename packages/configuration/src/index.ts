@@ -1,7 +1,9 @@
 // Reads settings and puts programs together; the only package that knows every adapter.
 export { ManagementServer } from '@groundwork/monitoring';
 export {
+  allowDecoding,
   checkDataMigration,
+  decodingSql,
   DEFAULT_LOGINS,
   generateMigration,
   migrate,

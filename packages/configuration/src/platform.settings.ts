@@ -63,6 +63,13 @@ const workerSettings = z.object({
     variable: 'GW_WORKER_POLL_INTERVAL_MS',
     description: 'How long a worker waits at most before it looks for work again; notifications only shorten it.',
   }),
+  pumps: setting(z.stringbool({ truthy: ['on'], falsy: ['off'] }).optional(), {
+    variable: 'GW_PUMPS',
+    description:
+      'Whether subscribers hear of new events through pumps, which forget what they have not delivered when the ' +
+      'process ends; by default on, in production off.',
+    allowed: 'on, off',
+  }),
   stalledAfterMs: wholeNumberSetting(1_000, 3_600_000, 30_000, {
     variable: 'GW_WORKER_STALLED_AFTER_MS',
     description: 'A loop without a sign of life for this long, or without progress while the log grows, is an alarm.',

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  decodingSql,
   DEFAULT_LOGINS,
   generateMigration,
   migrate,
@@ -52,6 +53,7 @@ function addSetupCommand(database: Command): void {
     .option('--api-login <name>', `default: --login, or ${DEFAULT_LOGINS.api}`)
     .option('--worker-login <name>', `default: --login, or ${DEFAULT_LOGINS.worker}`)
     .option('--login <name>', 'one login for api and worker (default: the one in DATABASE_URL)')
+    .option('--decoding', 'print instead what lets the worker decode the write-ahead log (GW_PUMP_NOTIFICATIONS)')
     .option('--database <name>', 'the database (default: the one in DATABASE_URL)')
     .action((options: SetupOptions) => {
       const sql = setupSqlFor(options, productSettings().persistence).trim();
@@ -62,11 +64,13 @@ function addSetupCommand(database: Command): void {
 function setupSqlFor(options: SetupOptions, { databaseUrl, migrationDatabaseUrl }: ProductSettings['persistence']) {
   const [programs, migrations] = [databaseUrl, migrationDatabaseUrl].map((url) => (url ? new URL(url) : undefined));
   const shared = options.login ?? loginIn(programs);
-  return setupSql(options.database || decodeURIComponent(programs?.pathname.slice(1) ?? '') || 'groundwork', {
+  const logins = {
     migration: options.migrationLogin ?? loginIn(migrations) ?? DEFAULT_LOGINS.migration,
     api: options.apiLogin ?? shared ?? DEFAULT_LOGINS.api,
     worker: options.workerLogin ?? shared ?? DEFAULT_LOGINS.worker,
-  });
+  };
+  if (options.decoding === true) return decodingSql(logins.worker);
+  return setupSql(options.database || decodeURIComponent(programs?.pathname.slice(1) ?? '') || 'groundwork', logins);
 }
 
 const loginIn = (url: URL | undefined): string | undefined => decodeURIComponent(url?.username ?? '') || undefined;
@@ -76,6 +80,7 @@ interface SetupOptions extends JsonOption {
   readonly apiLogin?: string;
   readonly workerLogin?: string;
   readonly login?: string;
+  readonly decoding?: true;
   readonly database?: string;
 }
 

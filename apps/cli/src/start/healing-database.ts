@@ -1,5 +1,6 @@
 // The embedded database of a development machine: started again when it is killed, always at the same address.
 import {
+  allowDecoding,
   prepareEmbeddedDatabase,
   startEmbeddedPostgres,
   type DatabaseUrls,
@@ -9,14 +10,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface HealingDatabase {
   readonly urls: DatabaseUrls;
+  /** Lets the worker decode the write-ahead log, once the tables are there. */
+  allowDecoding(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const RESTART_WAIT_MS = 1_000;
 
 /** Starts it and makes database, roles and logins. `note` takes what a person should know. */
-export async function startHealingDatabase(dataDir: string, note: (line: string) => void): Promise<HealingDatabase> {
-  let server = await startEmbeddedPostgres({ dataDir, durable: true, log: note });
+export async function startHealingDatabase(
+  { dataDir, isDecodable }: { readonly dataDir: string; readonly isDecodable: boolean },
+  note: (line: string) => void,
+): Promise<HealingDatabase> {
+  const options = { dataDir, isDecodable, durable: true, log: note };
+  let server = await startEmbeddedPostgres(options);
   const port = Number(new URL(server.url).port);
   let stopping = false;
   let healing: Promise<void> | undefined;
@@ -31,7 +38,7 @@ export async function startHealingDatabase(dataDir: string, note: (line: string)
     await ended.stop();
     while (!stopping) {
       try {
-        server = await startEmbeddedPostgres({ dataDir, durable: true, port, log: note });
+        server = await startEmbeddedPostgres({ ...options, port });
         watch(server);
         note('The database is back.');
         return;
@@ -49,7 +56,8 @@ export async function startHealingDatabase(dataDir: string, note: (line: string)
     await server.stop();
   };
   try {
-    return { urls: await prepareEmbeddedDatabase(server.url), stop };
+    const urls = await prepareEmbeddedDatabase(server.url);
+    return { urls, allowDecoding: () => allowDecoding(server.url), stop };
   } catch (error) {
     await stop();
     throw error;

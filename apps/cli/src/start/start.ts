@@ -28,6 +28,7 @@ export async function start(
   const database = await databaseOf(settings, note);
   running.defer(() => database.stop());
   const { executed } = await migrate(database.urls.migration, await productMigrations(settings));
+  if (settings.persistence.pumpNotifications === 'decoding') await database.allowDecoding();
   if (executed.length > 0) note(`${executed.length} migrations have been run.`);
 
   const shared = { ...withoutDatabase(env), PORT: String(ports.api.number) };
@@ -109,8 +110,13 @@ async function databaseOf(
   say: (line: string) => void,
 ): Promise<HealingDatabase> {
   const { databaseUrl: url, migrationDatabaseUrl: migration = url } = persistence;
-  if (url === undefined || migration === undefined) return startHealingDatabase(security.dataDir, say);
-  return { urls: { migration, api: url, worker: url }, stop: async () => undefined };
+  if (url === undefined || migration === undefined) {
+    const isDecodable = persistence.pumpNotifications === 'decoding';
+    return startHealingDatabase({ dataDir: security.dataDir, isDecodable }, say);
+  }
+  // What has to be set up in a database of one's own is its administrator's to do.
+  const [stop, allowDecoding] = [async () => undefined, async () => undefined];
+  return { urls: { migration, api: url, worker: url }, allowDecoding, stop };
 }
 
 /** Each program is told its own login; that of the migrations is none of their business. */

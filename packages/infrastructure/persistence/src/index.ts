@@ -9,7 +9,7 @@ export {
   type MigrationInterface,
   type QueryRunner,
 } from 'typeorm';
-export { prepareEmbeddedDatabase, type DatabaseUrls } from './embedded/embedded-database.ts';
+export { allowDecoding, prepareEmbeddedDatabase, type DatabaseUrls } from './embedded/embedded-database.ts';
 export { EmbeddedDatabaseFailed } from './embedded/embedded-errors.ts';
 export {
   runningEmbeddedPostgres,
@@ -47,6 +47,7 @@ export {
   type MigrationStatus,
   type MigrationType,
 } from './postgres/migrate.ts';
+export { decodingSql, LogicalDecoding } from './postgres/logical-decoding.ts';
 export { PostgresEventStore } from './postgres/postgres-event-store.ts';
 export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
 export { DEFAULT_LOGINS, setupSql, type Logins } from './postgres/roles.ts';

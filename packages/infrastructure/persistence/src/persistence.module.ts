@@ -1,5 +1,6 @@
 // Wires the store that the settings choose.
 import {
+  ChangeNotifications,
   Clock,
   CommandQueue,
   CommandStore,
@@ -26,6 +27,7 @@ import { MemoryRebuilds } from './memory/memory-rebuilds.ts';
 import type { PersistenceSettings } from './persistence.settings.ts';
 import { databaseHealth } from './postgres/database-health.ts';
 import { Database, type DatabaseRole } from './postgres/database.ts';
+import { LogicalDecoding } from './postgres/logical-decoding.ts';
 import { PostgresCommandQueue } from './postgres/postgres-command-queue.ts';
 import { PostgresCommandStore } from './postgres/postgres-command-store.ts';
 import { PostgresDeadLetters } from './postgres/postgres-dead-letters.ts';
@@ -61,6 +63,7 @@ export const persistenceModule = (settings: PersistenceSettings, user: Persisten
     if (settings.store === 'memory') bindMemory(options);
     else {
       bindPostgres(options, settings, user);
+      bindNotifications(options, settings);
       bindReadModels(options);
     }
   });
@@ -135,6 +138,18 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .inSingletonScope();
 }
 
+/** Which of the two tells pumps that there is more; appends are announced by Signals either way. */
+function bindNotifications({ bind }: Binding, settings: PersistenceSettings): void {
+  if (settings.pumpNotifications === 'listen') {
+    bind<ChangeNotifications>(ChangeNotifications).toResolvedValue(itself<ChangeNotifications>, [Signals]);
+  } else {
+    bind<ChangeNotifications>(ChangeNotifications)
+      .toResolvedValue((logger: Logger) => new LogicalDecoding(requiredUrl(settings), logger), [Logger])
+      .inSingletonScope()
+      .onDeactivation((decoding) => (decoding as LogicalDecoding).close());
+  }
+}
+
 function bindReadModels({ bind }: Binding): void {
   bind<ProjectionStore>(ProjectionStore)
     .toResolvedValue(
@@ -172,6 +187,9 @@ function bindMemory({ bind }: Binding): void {
       [Clock, MemoryProjectionStore],
     )
     .inSingletonScope();
+  bind<ChangeNotifications>(ChangeNotifications)
+    .toResolvedValue(memoryNotifications, [MemoryEventStore, MemoryCommandStore])
+    .inSingletonScope();
   // Not `toService`: wrappers are applied when a port is resolved, and a redirection would pass them by.
   for (const key of [EventStore, EventLog, LogSignal]) bind(key).toResolvedValue(itself, [MemoryEventStore]);
   for (const key of [CommandStore, CommandQueue]) bind(key).toResolvedValue(itself, [MemoryCommandStore]);
@@ -179,6 +197,11 @@ function bindMemory({ bind }: Binding): void {
     bind(key).toResolvedValue(itself, [MemoryProjectionStore]);
   }
 }
+
+const memoryNotifications = (events: MemoryEventStore, commands: MemoryCommandStore): ChangeNotifications => ({
+  wait: (channel, timeoutMs, stop) =>
+    channel === 'log' ? events.waitForGrowth(timeoutMs, stop) : commands.waitForCommands(timeoutMs, stop),
+});
 
 const itself = <T>(store: T): T => store;
 

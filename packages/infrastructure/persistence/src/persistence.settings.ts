@@ -22,6 +22,13 @@ export const persistenceSettings = z.object({
     description: 'Where events are kept. Memory forgets everything at the end and is refused in production.',
     allowed: 'postgres, memory',
   }),
+  pumpNotifications: setting(z.enum(['listen', 'decoding']).default('listen'), {
+    variable: 'GW_PUMP_NOTIFICATIONS',
+    description:
+      "How pumps hear at once that there is more: LISTEN and NOTIFY, or PostgreSQL's logical decoding, which hears of " +
+      'commits by any program and has to be set up (`gw db setup --sql --decoding`).',
+    allowed: 'listen, decoding',
+  }),
   poolSizeMax: wholeNumberSetting(2, 200, 10, {
     variable: 'GW_POOL_SIZE_MAX',
     description:

@@ -1,6 +1,7 @@
 // The database `groundwork` of an embedded server, and a login each for migrations, api and worker.
 import { createHmac } from 'node:crypto';
 import pg from 'pg';
+import { decodingSql } from '../postgres/logical-decoding.ts';
 import { DEFAULT_LOGINS, setupSql, type Logins } from '../postgres/roles.ts';
 
 /** With what each process connects. */
@@ -43,6 +44,13 @@ export async function prepareEmbeddedDatabase(serverUrl: string): Promise<Databa
   const { migration, api, worker } = DEFAULT_LOGINS;
   return { migration: urlOf(migration), api: urlOf(api), worker: urlOf(worker) };
 }
+
+/** Lets the worker decode the write-ahead log of the embedded database, once its tables are there. */
+export const allowDecoding = (serverUrl: string): Promise<void> => {
+  const database = new URL(serverUrl);
+  database.pathname = `/${NAME}`;
+  return onDatabase(database, (owner) => owner.query(decodingSql(DEFAULT_LOGINS.worker)));
+};
 
 /** Derived, so that it need not be kept: the superuser's password leads to it, and it leads nowhere. */
 const passwordOf = (login: string, server: URL): string =>

@@ -17,6 +17,8 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   /** False turns fsync off: for tests and throw-away data only. */
   readonly durable: boolean;
+  /** Writes what logical decoding needs into the write-ahead log: a little more for each change. */
+  readonly isDecodable?: boolean;
   /** Without it a free port is chosen once and remembered in the data directory. */
   readonly port?: number;
   /** Takes one line for each thing a person should know. */
@@ -145,7 +147,7 @@ async function launch(
 ): Promise<{ pid: number; ended: Promise<void> }> {
   const deadline = Date.now() + START_WAIT_MAX_MS;
   for (;;) {
-    const attempt = await tryLaunch(location, binaries, connection.port, options.durable);
+    const attempt = await tryLaunch(location, binaries, connection.port, options);
     if (attempt.ready) return attempt;
     const retry = Date.now() < deadline;
     if (retry && options.port === undefined && /could not (bind|create any TCP)/.test(attempt.words)) {
@@ -162,14 +164,14 @@ async function tryLaunch(
   location: Location,
   binaries: string,
   port: number,
-  durable: boolean,
+  options: EmbeddedPostgresOptions,
 ): Promise<{ ready: boolean; words: string; pid: number; ended: Promise<void> }> {
   const logFile = join(location.home, 'postgres.log');
   if (existsSync(logFile) && statSync(logFile).size > LOG_SIZE_MAX_BYTES) await truncate(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const logStart = statSync(logFile).size;
   // Its own process group: Ctrl-C in a terminal must reach the database last, through stop().
-  const child = spawn(join(binaries, 'postgres'), serverArguments(location.cluster, port, durable), {
+  const child = spawn(join(binaries, 'postgres'), serverArguments(location.cluster, port, options), {
     ...location.account,
     cwd: location.home,
     detached: true,
@@ -193,7 +195,7 @@ async function tryLaunch(
   return { ready: false, words, pid: child.pid ?? 0, ended };
 }
 
-function serverArguments(cluster: string, port: number, durable: boolean): string[] {
+function serverArguments(cluster: string, port: number, options: EmbeddedPostgresOptions): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -202,7 +204,8 @@ function serverArguments(cluster: string, port: number, durable: boolean): strin
     max_wal_size: '2GB',
     min_wal_size: '1GB',
     log_line_prefix: '%m [%p] ',
-    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    wal_level: options.isDecodable === true ? 'logical' : 'replica',
+    ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
   return [
     '-D',

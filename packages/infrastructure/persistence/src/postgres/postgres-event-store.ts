@@ -44,7 +44,7 @@ export class PostgresEventStore implements EventStore {
 
   async append(append: Append): Promise<Appended> {
     const appended = appendedOrThrown(append, await this.#queue.append(prepareAppend(append, this.#types)));
-    if (!appended.repeated) this.#signals.announce('log');
+    if (!appended.repeated) this.#signals.announce('log', appended.position);
     return appended;
   }
 

@@ -66,7 +66,7 @@ export class PostgresStateAggregates<State, Event extends DomainEvent> implement
     const query: RunStatement = (statement) => this.#database.query(statement);
     const verdict = await appendWithState(query, prepared, JSON.stringify(change.state));
     const appended = appendedOrThrown(append, verdict);
-    if (!appended.repeated) this.#signals.announce('log');
+    if (!appended.repeated) this.#signals.announce('log', appended.position);
     return appended;
   }
 }

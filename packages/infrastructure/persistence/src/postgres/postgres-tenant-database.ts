@@ -36,7 +36,7 @@ export class PostgresTenantDatabase implements TenantDatabase {
       if (error instanceof StoredBefore) return appended!;
       throw error;
     }
-    this.#signals.announce('log');
+    this.#signals.announce('log', appended!.position);
     return appended!;
   }
 }

@@ -1,18 +1,17 @@
 // NOTIFY and LISTEN: they shorten waits and carry no facts.
-import type { Logger } from '@groundwork/application';
+import type { ChangeChannel, ChangeNotifications, Logger } from '@groundwork/application';
 import { randomInt } from 'node:crypto';
 import pg from 'pg';
 import { keepAlive, noticesLostPeers } from './connection-config.ts';
 import type { Database } from './database.ts';
-
-export type SignalTopic = 'log' | 'commands';
+import { Waits } from './waits.ts';
 
 // A notification in the append's own transaction costs a quarter of the throughput (24,600 to 17,900 appends a second
 // with 64 clients); announced after the commit, at most every 5 ms, it costs nothing and is hardly later.
 const ANNOUNCE_INTERVAL_MS = 5;
 const RECONNECT_MS_MAX = 5_000;
 // A notification is a commit of its own. Nothing is lost with it, so it does not wait for the disk.
-const ANNOUNCE = `select set_config('synchronous_commit', 'off', true), pg_notify($1, '')`;
+const ANNOUNCE = `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`;
 
 // A pooler in between has process ids of its own, and its connections outlive the processes that borrow them.
 const HOLD_LIFELINE = `
@@ -22,16 +21,14 @@ const LIFELINE_MAX = 2 ** 31;
 // @types/pg does not know what the server calls itself.
 type Listener = pg.Client & { readonly processID: number };
 
-export class Signals {
+export class Signals implements ChangeNotifications {
   readonly #database: Database;
   readonly #url: string;
   readonly #logger: Logger;
-  readonly #waiters = new Map<SignalTopic, Set<() => void>>([
-    ['log', new Set()],
-    ['commands', new Set()],
-  ]);
-  readonly #announcedAt = new Map<SignalTopic, number>();
-  readonly #scheduled = new Set<SignalTopic>();
+  readonly #waits = new Waits();
+  readonly #announcedAt = new Map<ChangeChannel, number>();
+  /** What is to be sent soon, with the highest position that was announced meanwhile. */
+  readonly #scheduled = new Map<ChangeChannel, bigint | undefined>();
   readonly #lifeline = randomInt(1, LIFELINE_MAX);
   #isLifelineHeld = false;
   #listener: pg.Client | undefined;
@@ -53,56 +50,48 @@ export class Signals {
     return this.#isLifelineHeld ? this.#lifeline : undefined;
   }
 
-  /** Tells all processes, this one included, that there is something new. May be lost; never throws. */
-  announce(topic: SignalTopic): void {
-    this.#wake(topic);
-    if (this.#scheduled.has(topic) || this.#closed) return;
-    const waitMs = (this.#announcedAt.get(topic) ?? 0) + ANNOUNCE_INTERVAL_MS - performance.now();
-    if (waitMs <= 0) return this.#send(topic);
-    this.#scheduled.add(topic);
-    setTimeout(() => {
-      this.#scheduled.delete(topic);
-      this.#send(topic);
-    }, waitMs).unref();
+  /**
+   * Tells all processes, this one included, that there is something new, in the log up to `position`. May be lost;
+   * never throws. The position is all that is sent: a notification ends at 8,000 bytes, and an event does not.
+   */
+  announce(channel: ChangeChannel, position?: bigint): void {
+    this.#waits.ring(channel);
+    if (this.#closed) return;
+    const waitMs = (this.#announcedAt.get(channel) ?? 0) + ANNOUNCE_INTERVAL_MS - performance.now();
+    if (this.#scheduled.has(channel)) {
+      this.#scheduled.set(channel, highest(this.#scheduled.get(channel), position));
+    } else if (waitMs <= 0) {
+      this.#send(channel, position);
+    } else {
+      this.#scheduled.set(channel, position);
+      setTimeout(() => {
+        const last = this.#scheduled.get(channel);
+        this.#scheduled.delete(channel);
+        this.#send(channel, last);
+      }, waitMs).unref();
+    }
   }
 
-  /** Resolves at the next announcement, after `timeoutMs`, or when `stop` fires. */
-  wait(topic: SignalTopic, timeoutMs: number, stop?: AbortSignal): Promise<void> {
+  wait(channel: ChangeChannel, timeoutMs: number, stop?: AbortSignal): Promise<void> {
     this.#startListening();
-    const waiters = this.#waiters.get(topic)!;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        waiters.delete(done);
-        stop?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, timeoutMs);
-      waiters.add(done);
-      stop?.addEventListener('abort', done);
-      if (stop?.aborted === true) done();
-    });
+    return this.#waits.wait(channel, timeoutMs, stop);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#reconnect);
-    for (const topic of this.#waiters.keys()) this.#wake(topic);
+    this.#waits.ringAll();
     await this.#listener?.end().catch(() => undefined);
   }
 
-  #send(topic: SignalTopic): void {
+  #send(channel: ChangeChannel, position: bigint | undefined): void {
     if (this.#closed) return;
-    this.#announcedAt.set(topic, performance.now());
+    this.#announcedAt.set(channel, performance.now());
     this.#database
-      .query({ name: 'announce', text: ANNOUNCE, values: [`groundwork_${topic}`] })
+      .query({ name: 'announce', text: ANNOUNCE, values: [`groundwork_${channel}`, String(position ?? '')] })
       .catch((error: unknown) =>
         this.#logger.debug('An announcement was lost; the poll will find it.', { error: String(error) }),
       );
-  }
-
-  #wake(topic: SignalTopic): void {
-    for (const waiter of [...this.#waiters.get(topic)!]) waiter();
   }
 
   /** Only processes that wait need the connection; it is made anew, with growing pauses, for as long as they live. */
@@ -126,7 +115,7 @@ export class Signals {
     };
     listener.on('error', lost);
     listener.on('end', lost);
-    listener.on('notification', ({ channel }) => this.#wake(channel === 'groundwork_log' ? 'log' : 'commands'));
+    listener.on('notification', ({ channel }) => this.#waits.ring(channel === 'groundwork_log' ? 'log' : 'commands'));
     listener
       .connect()
       .then(() => this.#holdLifeline(listener as Listener))
@@ -134,7 +123,7 @@ export class Signals {
       .then(() => {
         attempt = 0;
         // Whatever came while nobody listened.
-        for (const topic of this.#waiters.keys()) this.#wake(topic);
+        this.#waits.ringAll();
       })
       .catch(lost);
   }
@@ -144,3 +133,6 @@ export class Signals {
     this.#isLifelineHeld = rows[0]!.is_held;
   }
 }
+
+const highest = (one: bigint | undefined, other: bigint | undefined): bigint | undefined =>
+  one === undefined || (other !== undefined && other > one) ? other : one;
