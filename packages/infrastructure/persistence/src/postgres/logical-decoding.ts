@@ -18,6 +18,7 @@ const CHANNELS: Readonly<Record<string, ChangeChannel>> = {
 };
 const RECONNECT_MS_MAX = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+const GOODBYE_MS_MAX = 1_000;
 const STATUS_INTERVAL_MS = 1_000;
 
 /**
@@ -57,7 +58,7 @@ export class LogicalDecoding implements ChangeNotifications {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#waits.ringAll();
-    await this.#client?.end().catch(() => undefined);
+    if (this.#client !== undefined) await goodbye(this.#client);
     await this.#following;
   }
 
@@ -86,24 +87,29 @@ export class LogicalDecoding implements ChangeNotifications {
     this.#client = client;
     // The query that is under way tells of the error, or the end does.
     client.on('error', () => undefined);
-    const ended = new Promise((resolve) => client.once('end', resolve));
+    // A connection that is ended while it is being made tells it in no other way.
+    const ended = new Promise<void>((resolve) => client.once('end', resolve));
     try {
-      await client.connect();
-      await refuseUnprepared(client);
-      // Temporary: it ends with the connection, so that no log is kept for a reader who is gone; what was missed
-      // meanwhile is found by position. Replication commands are written in capitals or not understood.
-      const slot = `groundwork_${randomUUID().replaceAll('-', '')}`;
-      await client.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`);
-      this.#listen(client.connection as ReplicationConnection);
-      const following = client.query(
-        `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names '${PUBLICATION}')`,
-      );
-      onBegun();
-      this.#waits.ringAll();
-      await Promise.race([following, ended]);
+      await Promise.race([this.#stream(client, onBegun), ended]);
     } finally {
-      await client.end().catch(() => undefined);
+      await goodbye(client);
     }
+  }
+
+  async #stream(client: pg.Client, onBegun: () => void): Promise<void> {
+    await client.connect();
+    await refuseUnprepared(client);
+    // Temporary: it ends with the connection, so that no log is kept for a reader who is gone; what was missed
+    // meanwhile is found by position. Replication commands are written in capitals or not understood.
+    const slot = `groundwork_${randomUUID().replaceAll('-', '')}`;
+    await client.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`);
+    this.#listen(client.connection as ReplicationConnection);
+    const following = client.query(
+      `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names '${PUBLICATION}')`,
+    );
+    onBegun();
+    this.#waits.ringAll();
+    await following;
   }
 
   #listen(connection: ReplicationConnection): void {
@@ -120,6 +126,10 @@ export class LogicalDecoding implements ChangeNotifications {
     });
   }
 }
+
+/** A server that is gone answers no goodbye. */
+const goodbye = (client: pg.Client): Promise<void> =>
+  Promise.race([client.end().catch(() => undefined), pause(GOODBYE_MS_MAX)]);
 
 async function refuseUnprepared(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ is_published: boolean; wal_level: string }>(
