@@ -38,7 +38,11 @@ export function parseExactJson(text: string, limits: JsonLimits = DEFAULT_LIMITS
   let keys = 0;
   const keep = (key: string, value: unknown, context?: { source?: string }): unknown => {
     if (++keys > limits.keysMax) {
-      throw new InvalidInput('json.too-many-keys', `The JSON has more than ${limits.keysMax} values.`, 'Send less at once.');
+      throw new InvalidInput(
+        'json.too-many-keys',
+        `The JSON has more than ${limits.keysMax} values.`,
+        'Send less at once.',
+      );
     }
     if (FORBIDDEN_KEYS.has(key)) {
       throw new InvalidInput('json.forbidden-key', `The key "${key}" is not accepted.`, 'Rename or leave out the key.');
@@ -51,7 +55,11 @@ export function parseExactJson(text: string, limits: JsonLimits = DEFAULT_LIMITS
     return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
   } catch (error) {
     if (error instanceof InvalidInput) throw error;
-    throw new InvalidInput('json.malformed', `This is not JSON: ${(error as Error).message}`, 'Send valid JSON (RFC 8259).');
+    throw new InvalidInput(
+      'json.malformed',
+      `This is not JSON: ${(error as Error).message}`,
+      'Send valid JSON (RFC 8259).',
+    );
   }
 }
 
@@ -77,7 +85,11 @@ function refuseTooDeep(text: string, depthMax: number): void {
     } else if (char === 0x22) inString = true;
     else if (char === 0x7b || char === 0x5b) {
       if (++depth > depthMax) {
-        throw new InvalidInput('json.too-deep', `The JSON is nested deeper than ${depthMax}.`, 'Send a flatter structure.');
+        throw new InvalidInput(
+          'json.too-deep',
+          `The JSON is nested deeper than ${depthMax}.`,
+          'Send a flatter structure.',
+        );
       }
     } else if (char === 0x7d || char === 0x5d) depth--;
   }
@@ -112,7 +124,8 @@ function isExact(value: number, source: string): boolean {
 
 /** Sign, digits and exponent with neither leading nor trailing zeros, so that 1.50, 1.5 and 15e-1 are one. */
 function canonicalDigits(source: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
   const digits = whole + fraction;
   let [start, end] = [0, digits.length];
   while (start < end && digits[start] === '0') start++;

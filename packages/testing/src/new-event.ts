@@ -31,8 +31,8 @@ export function newEvent(type: string, data: unknown, form: Partial<NewEvent> = 
 }
 
 /** An event as the log gives it back, the first of its stream; whatever matters to the test is given in `form`. */
-export function newRecordedEvent(form: Partial<StoredEvent> = {}): RecordedEvent {
-  const stored: StoredEvent = {
+export function newRecordedEvent(form: Partial<Omit<RecordedEvent, 'data'>> = {}): RecordedEvent {
+  const { metadata, validation, ...rest } = {
     position: 1n,
     tenant: newTenant(),
     stream: newStream(),
@@ -40,13 +40,18 @@ export function newRecordedEvent(form: Partial<StoredEvent> = {}): RecordedEvent
     id: newId(),
     type: 'NoteTaken',
     schemaVersion: 1,
-    source: 'api',
+    source: 'api' as const,
     occurredAt: new Date('2026-01-01T00:00:00.000Z'),
     recordedAt: new Date('2026-01-01T00:00:01.000Z'),
     metadata: { actor: 'tester', correlationId: 'correlation-1' },
     validation: undefined,
     dataText: '{}',
     ...form,
+  };
+  const stored: StoredEvent = {
+    ...rest,
+    metadataText: JSON.stringify(metadata),
+    validationText: validation === undefined ? undefined : JSON.stringify(validation),
   };
   return recordedEvent(stored, new EventTypes([{ type: stored.type, schemaVersion: stored.schemaVersion }]));
 }

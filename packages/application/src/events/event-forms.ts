@@ -70,35 +70,70 @@ function isAsExpected(expected: ExpectedVersion, actual: number): boolean {
   return actual === expected;
 }
 
-/** What an adapter has read; `schemaVersion` is the stored one. */
-export type StoredEvent = Omit<RecordedEvent, 'data'>;
+/** What an adapter has read, the texts as they were stored; `schemaVersion` is the stored one. */
+export interface StoredEvent extends Omit<RecordedEvent, 'data' | 'metadata' | 'validation'> {
+  readonly metadataText: string;
+  readonly validationText: string | undefined;
+}
 
-/** A stored event in today's schema; its data is parsed and upcast when it is first asked for. */
-export function recordedEvent(stored: StoredEvent, types: EventTypes): RecordedEvent {
-  let data: unknown;
-  let isParsed = false;
-  return {
-    position: stored.position,
-    tenant: stored.tenant,
-    stream: stored.stream,
-    streamVersion: stored.streamVersion,
-    id: stored.id,
-    type: stored.type,
-    schemaVersion: types.currentVersion(stored.type, stored.schemaVersion),
-    source: stored.source,
-    occurredAt: stored.occurredAt,
-    recordedAt: stored.recordedAt,
-    metadata: stored.metadata,
-    validation: stored.validation,
-    dataText: stored.dataText,
-    get data(): unknown {
-      if (!isParsed) {
-        data = types.upcast(stored.type, stored.schemaVersion, parsedData(stored.dataText));
-        isParsed = true;
-      }
-      return data;
-    },
-  };
+/** A stored event in today's schema. */
+export const recordedEvent = (stored: StoredEvent, types: EventTypes): RecordedEvent => new ReadEvent(stored, types);
+
+/** Parses a text when it is first asked for: most readers look at few of them. */
+class ReadEvent implements RecordedEvent {
+  readonly position: RecordedEvent['position'];
+  readonly tenant: RecordedEvent['tenant'];
+  readonly stream: RecordedEvent['stream'];
+  readonly streamVersion: RecordedEvent['streamVersion'];
+  readonly id: RecordedEvent['id'];
+  readonly type: RecordedEvent['type'];
+  readonly schemaVersion: RecordedEvent['schemaVersion'];
+  readonly source: RecordedEvent['source'];
+  readonly occurredAt: RecordedEvent['occurredAt'];
+  readonly recordedAt: RecordedEvent['recordedAt'];
+  readonly dataText: RecordedEvent['dataText'];
+  readonly #stored: StoredEvent;
+  readonly #types: EventTypes;
+  #metadata: RecordedEvent['metadata'] | undefined;
+  #validation: RecordedEvent['validation'];
+  #data: unknown;
+  #isParsed = false;
+
+  constructor(stored: StoredEvent, types: EventTypes) {
+    this.position = stored.position;
+    this.tenant = stored.tenant;
+    this.stream = stored.stream;
+    this.streamVersion = stored.streamVersion;
+    this.id = stored.id;
+    this.type = stored.type;
+    this.schemaVersion = types.currentVersion(stored.type, stored.schemaVersion);
+    this.source = stored.source;
+    this.occurredAt = stored.occurredAt;
+    this.recordedAt = stored.recordedAt;
+    this.dataText = stored.dataText;
+    this.#stored = stored;
+    this.#types = types;
+  }
+
+  get metadata(): RecordedEvent['metadata'] {
+    this.#metadata ??= JSON.parse(this.#stored.metadataText) as RecordedEvent['metadata'];
+    return this.#metadata;
+  }
+
+  get validation(): RecordedEvent['validation'] {
+    const { validationText } = this.#stored;
+    if (validationText !== undefined) this.#validation ??= JSON.parse(validationText) as RecordedEvent['validation'];
+    return this.#validation;
+  }
+
+  get data(): unknown {
+    if (!this.#isParsed) {
+      const { type, schemaVersion, dataText } = this.#stored;
+      this.#data = this.#types.upcast(type, schemaVersion, parsedData(dataText));
+      this.#isParsed = true;
+    }
+    return this.#data;
+  }
 }
 
 // A double keeps any number of up to fifteen digits. Only a longer one, or one with an exponent, has to be read with

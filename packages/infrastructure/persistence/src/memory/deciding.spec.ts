@@ -11,7 +11,7 @@ import {
   type Decision,
 } from '@groundwork/application';
 import { Refusal, streamId, type Decider, type DomainEvent } from '@groundwork/domain';
-import { SystemClock, collected, newEvent, newId, newTenant } from '@groundwork/testing';
+import { SystemClock, collected, newEvent, newId, newRecordedEvent, newTenant } from '@groundwork/testing';
 import { z } from 'zod';
 import { MemoryEventStore } from './memory-event-store.ts';
 
@@ -121,7 +121,8 @@ describe('decideAndAppend', () => {
       async *readStream() {
         for (let version = 1; version <= countMax; version++) {
           if (version % 50 === 0) state.heapUsedMax = Math.max(state.heapUsedMax, process.memoryUsage().heapUsed);
-          yield { ...event!, streamVersion: version, position: BigInt(version), dataText: large.toString('latin1') };
+          const dataText = large.toString('latin1');
+          yield newRecordedEvent({ ...event!, streamVersion: version, position: BigInt(version), dataText });
         }
       },
     });

@@ -101,7 +101,7 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
         (query.type === undefined || event.type === query.type) &&
         (query.source === undefined || event.source === query.source) &&
         (query.stream === undefined || streamName(event.stream) === streamName(query.stream)) &&
-        (query.correlationId === undefined || event.metadata.correlationId === query.correlationId),
+        (query.correlationId === undefined || correlationOf(event) === query.correlationId),
     );
   }
 
@@ -187,8 +187,8 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
       source: event.source,
       occurredAt: new Date(event.occurredAt),
       recordedAt: this.#clock.now(),
-      metadata: JSON.parse(metadataText) as StoredEvent['metadata'],
-      validation: validationText === undefined ? undefined : (JSON.parse(validationText) as StoredEvent['validation']),
+      metadataText,
+      validationText,
       dataText,
     };
   }
@@ -212,6 +212,9 @@ function isInRange(event: StoredEvent, { fromVersion, toVersion, from, to }: Str
     (to === undefined || event.occurredAt < to)
   );
 }
+
+const correlationOf = ({ metadataText }: StoredEvent): string =>
+  (JSON.parse(metadataText) as RecordedEvent['metadata']).correlationId;
 
 const keyOf = ({ tenant, type, id }: StreamKey): string => `${tenant}/${type}/${id}`;
 

@@ -91,19 +91,6 @@ export class Database {
     return this.#onLivingConnection(() => this.#send<R>(this.#pipeline, statement));
   }
 
-  /**
-   * Reads inside one tenant in a single round trip: the tenant and the statement travel together and are one
-   * transaction to PostgreSQL. Such a message takes no parameters, so values are written into the text by `literal`.
-   */
-  async queryWithin<R extends pg.QueryResultRow>(tenant: string, statement: Omit<Statement, 'values'>): Promise<R[]> {
-    this.#refuseClosed();
-    const text = `select set_config('groundwork.tenant', ${literal(tenant)}, true); ${statement.text}`;
-    const results = await this.#onLivingConnection(() =>
-      this.#meter.measure(statement.name, statement.text, () => this.pool.query(text)),
-    );
-    return (results as unknown as pg.QueryResult<R>[])[1]!.rows;
-  }
-
   /** Runs `work` in one transaction: committed when it resolves, rolled back and released when it rejects. */
   async transaction<T>(tenant: string | undefined, work: (transaction: Transaction) => Promise<T>): Promise<T> {
     this.#refuseClosed();
@@ -298,7 +285,3 @@ const tenantIs = (tenant: string): string => `set local groundwork.tenant = ${pg
 function throwTranslated(error: unknown): never {
   throw translated(error);
 }
-
-/** A value as SQL writes it; undefined is NULL. */
-export const literal = (value: string | Date | undefined): string =>
-  value === undefined ? 'null' : pg.escapeLiteral(value instanceof Date ? value.toISOString() : value);

@@ -2,30 +2,13 @@
 import type { TenantId, Uuid } from '@groundwork/domain';
 import { recordedEvent, type EventTypes, type RecordedEvent, type StreamSnapshot } from '@groundwork/application';
 
+/** What `groundwork.event_text` makes of an event. */
 export interface EventRow {
-  readonly event_position: string;
-  readonly tenant: string;
-  readonly stream_type: string;
-  readonly stream_id: string;
-  readonly stream_version: number;
-  readonly event_id: string;
-  readonly type: string;
-  readonly schema_version: number;
-  readonly source: string;
-  readonly occurred_at: Date;
-  readonly recorded_at: Date;
-  readonly metadata: string;
-  readonly validation: string | null;
-  readonly data: string;
-}
-
-/** A row of a page; `is_cut` when the page ended early because of its bytes. */
-export interface PageRow extends EventRow {
-  readonly is_cut: boolean;
+  readonly event: string;
 }
 
 /** A row of a page that begins behind a snapshot: the first may be the snapshot itself, without an event. */
-export interface FromSnapshotRow extends PageRow {
+export interface FromSnapshotRow extends EventRow {
   readonly snapshot_version: number | null;
   readonly snapshot_position: string;
   readonly snapshot_schema: number;
@@ -35,25 +18,52 @@ export interface FromSnapshotRow extends PageRow {
 /** A page is held in memory as a whole: this is the most it may weigh, unless one event alone is heavier. */
 export const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 
-export function eventOf(row: EventRow, types: EventTypes): RecordedEvent {
+/** Whether a page that was asked for with these limits may have events behind it. */
+export const hasMore = (page: readonly RecordedEvent[], rowCountMax: number): boolean =>
+  page.length === rowCountMax ||
+  page.reduce((bytes, { dataText }) => bytes + Buffer.byteLength(dataText), 0) >= PAGE_BYTES_MAX;
+
+export function eventOf({ event }: EventRow, types: EventTypes): RecordedEvent {
+  const parts = new Parts(event);
   return recordedEvent(
     {
-      position: BigInt(row.event_position),
-      tenant: row.tenant as TenantId,
-      stream: { type: row.stream_type, id: row.stream_id },
-      streamVersion: row.stream_version,
-      id: row.event_id as Uuid,
-      type: row.type,
-      schemaVersion: row.schema_version,
-      source: row.source as RecordedEvent['source'],
-      occurredAt: row.occurred_at,
-      recordedAt: row.recorded_at,
-      metadata: JSON.parse(row.metadata) as RecordedEvent['metadata'],
-      validation: row.validation === null ? undefined : (JSON.parse(row.validation) as RecordedEvent['validation']),
-      dataText: row.data,
+      position: BigInt(parts.next()),
+      tenant: parts.next() as TenantId,
+      stream: { type: parts.next(), id: parts.next() },
+      streamVersion: Number(parts.next()),
+      id: parts.next() as Uuid,
+      type: parts.next(),
+      schemaVersion: Number(parts.next()),
+      source: parts.next() as RecordedEvent['source'],
+      occurredAt: new Date(Number(parts.next())),
+      recordedAt: new Date(Number(parts.next())),
+      metadataText: parts.next(),
+      validationText: parts.next() || undefined,
+      dataText: parts.rest(),
     },
     types,
   );
+}
+
+/** The parts of a text, in order. */
+class Parts {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  next(): string {
+    const end = this.#text.indexOf('\u001f', this.#at);
+    const part = this.#text.slice(this.#at, end);
+    this.#at = end + 1;
+    return part;
+  }
+
+  rest(): string {
+    return this.#text.slice(this.#at);
+  }
 }
 
 /** Undefined for the row of an event. */

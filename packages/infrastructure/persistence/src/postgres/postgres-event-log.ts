@@ -9,7 +9,7 @@ import type {
   StreamKey,
 } from '@groundwork/application';
 import type { Database } from './database.ts';
-import { eventOf, PAGE_BYTES_MAX, type EventRow, type PageRow } from './event-row.ts';
+import { eventOf, hasMore, PAGE_BYTES_MAX, type EventRow } from './event-row.ts';
 
 // How many positions one page looks at, however few of them match.
 const POSITIONS_PER_ROW_WANTED = 20;
@@ -28,7 +28,7 @@ export class PostgresEventLog implements EventLog {
     // The head is read first: what the page does not hold below it does not exist.
     const { position: head } = await this.head();
     if (head <= after) return { events: [], readTo: after, isLast: true };
-    const rows = await this.#database.query<PageRow>({
+    const rows = await this.#database.query<EventRow>({
       name: 'read_log',
       text: 'select * from groundwork.read_log($1, $2, $3, $4, $5, $6, $7)',
       values: [String(after), positionCountMax, limit, types, slice?.slice ?? 0, slice?.slices ?? 1, PAGE_BYTES_MAX],
@@ -36,7 +36,7 @@ export class PostgresEventLog implements EventLog {
     const events = rows.map((row) => eventOf(row, this.#types));
     const windowEnd = after + BigInt(positionCountMax);
     const lastSeen = events.at(-1)?.position ?? after;
-    if (events.length === limit || rows[0]?.is_cut === true) return { events, readTo: lastSeen, isLast: false };
+    if (hasMore(events, limit)) return { events, readTo: lastSeen, isLast: false };
     const readTo = windowEnd < head ? windowEnd : head;
     return { events, readTo: lastSeen > readTo ? lastSeen : readTo, isLast: readTo >= head };
   }
@@ -50,15 +50,14 @@ export class PostgresEventLog implements EventLog {
     const rows = await this.#database.query<EventRow>({
       name: 'read_stream_range',
       text: `
-        select * from (
-          select e.position as event_position, e.tenant, s.type as stream_type, s.id as stream_id, e.stream_version,
-                 e.event_id, e.type, e.schema_version, e.source, e.occurred_at, e.recorded_at, e.metadata, e.validation,
-                 e.data, sum(octet_length(e.data)) over (order by e.stream_version) - octet_length(e.data) as bytes_before
+        select p.event from (
+          select groundwork.event_text(e, s.type, s.id) as event, e.stream_version,
+                 sum(octet_length(e.data)) over (order by e.stream_version) - octet_length(e.data) as bytes_before
             from groundwork.stream s join groundwork.event e using (stream_id)
            where s.tenant = $1 and s.type = $2 and s.id = $3 and e.position > $4 and e.position <= $5
            order by e.stream_version limit $6
-        ) page
-         where bytes_before < $7 order by stream_version`,
+        ) p
+         where p.bytes_before < $7 order by p.stream_version`,
       values: [stream.tenant, stream.type, stream.id, String(after), String(upTo), limit, PAGE_BYTES_MAX],
     });
     return rows.map((row) => eventOf(row, this.#types));

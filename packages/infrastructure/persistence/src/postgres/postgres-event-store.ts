@@ -18,8 +18,8 @@ import {
 import { AppendQueue, type AppendVerdict, type PreparedAppend } from './append-queue.ts';
 import { appendBatch } from './append-statement.ts';
 import { isDataRefused } from './database-errors.ts';
-import { literal, type Database } from './database.ts';
-import { eventOf, PAGE_BYTES_MAX, snapshotOf, type EventRow, type FromSnapshotRow, type PageRow } from './event-row.ts';
+import type { Database } from './database.ts';
+import { eventOf, hasMore, PAGE_BYTES_MAX, snapshotOf, type EventRow, type FromSnapshotRow } from './event-row.ts';
 import type { Signals } from './signals.ts';
 
 // Keyset pages: 166,000 to 197,000 events a second against 251,000 of a cursor, but no connection is held between them.
@@ -54,17 +54,12 @@ export class PostgresEventStore implements EventStore {
     let left = range.limit ?? Infinity;
     while (from <= to && left > 0) {
       const rowCountMax = Math.min(left, PAGE_ROWS_MAX);
-      const rows = await this.#read<PageRow>('read_stream', tenant, stream, [
-        from,
-        to,
-        literal(range.from),
-        literal(range.to),
-        rowCountMax,
-      ]);
-      for (const row of rows) yield eventOf(row, this.#types);
-      if (rows.length < rowCountMax && rows[0]?.is_cut !== true) return;
-      left -= rows.length;
-      from = rows.at(-1)!.stream_version + 1;
+      const bounds = [from, to, range.from, range.to, rowCountMax];
+      const page = this.#events(await this.#read<EventRow>('read_stream', tenant, stream, bounds));
+      yield* page;
+      if (!hasMore(page, rowCountMax)) return;
+      left -= page.length;
+      from = page.at(-1)!.streamVersion + 1;
     }
   }
 
@@ -72,27 +67,30 @@ export class PostgresEventStore implements EventStore {
     const bounds = [from, to, PAGE_ROWS_MAX];
     const rows = await this.#read<FromSnapshotRow>('read_from_snapshot', tenant, stream, bounds);
     const snapshot = snapshotOf(rows[0]);
-    return { snapshot, later: this.#from(snapshot === undefined ? rows : rows.slice(1), tenant, stream) };
+    const page = this.#events(snapshot === undefined ? rows : rows.slice(1));
+    return { snapshot, later: this.#from(page, tenant, stream) };
   }
 
   /** The events of a first page, and those of the pages behind it. */
-  async *#from(rows: readonly PageRow[], tenant: TenantId, stream: StreamId): AsyncIterable<RecordedEvent> {
-    for (const row of rows) yield eventOf(row, this.#types);
-    if (rows.length < PAGE_ROWS_MAX && rows[0]?.is_cut !== true) return;
-    yield* this.readStream(tenant, stream, { fromVersion: rows.at(-1)!.stream_version + 1 });
+  async *#from(page: readonly RecordedEvent[], tenant: TenantId, stream: StreamId): AsyncIterable<RecordedEvent> {
+    yield* page;
+    if (!hasMore(page, PAGE_ROWS_MAX)) return;
+    yield* this.readStream(tenant, stream, { fromVersion: page.at(-1)!.streamVersion + 1 });
   }
 
-  #read<R extends PageRow>(
+  #read<R extends EventRow>(
     name: 'read_stream' | 'read_from_snapshot',
     tenant: TenantId,
     stream: StreamId,
-    bounds: readonly (string | number)[],
+    bounds: readonly unknown[],
   ): Promise<R[]> {
-    const values = [literal(tenant), literal(stream.type), literal(stream.id), ...bounds, PAGE_BYTES_MAX];
-    return this.#database.queryWithin<R>(tenant, {
-      name,
-      text: `select * from groundwork.${name}(${values.join(', ')})`,
-    });
+    const values = [tenant, stream.type, stream.id, ...bounds, PAGE_BYTES_MAX];
+    const parameters = values.map((_, index) => `$${index + 1}`).join(', ');
+    return this.#database.query<R>({ name, text: `select * from groundwork.${name}(${parameters})`, values });
+  }
+
+  #events(rows: readonly EventRow[]): RecordedEvent[] {
+    return rows.map((row) => eventOf(row, this.#types));
   }
 
   async query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
@@ -102,15 +100,14 @@ export class PostgresEventStore implements EventStore {
       transaction.query<EventRow>({
         name: `query_events${conditions.map(([name]) => `_${name}`).join('')}`,
         text: `
-          select e.position as event_position, e.tenant, s.type as stream_type, s.id as stream_id, e.stream_version,
-                 e.event_id, e.type, e.schema_version, e.source, e.occurred_at, e.recorded_at, e.metadata, e.validation, e.data
+          select groundwork.event_text(e, s.type, s.id) as event
             from groundwork.event e join groundwork.stream s using (stream_id)
            where e.tenant = $1 and e.position > $2 ${conditions.map(([, sql]) => `and ${sql}`).join(' ')}
            order by e.position limit $3`,
         values,
       }),
     );
-    return rows.map((row) => eventOf(row, this.#types));
+    return this.#events(rows);
   }
 }
 

@@ -132,7 +132,9 @@ describe('the logins that gw db setup makes', () => {
     const tenants = 'select distinct tenant from groundwork.event';
     expect(await as(logins.api, tenants)).toEqual([]);
     expect(await as(logins.api, `set groundwork.tenant = '${mine}'; ${tenants}`)).toEqual([{ tenant: mine }]);
-    const log = `select distinct tenant from groundwork.read_log(0, 1000, 1000, array['NoteWritten'], 0, 1, 1000000)`;
+    const log = `
+      select distinct split_part(event, E'\\x1f', 2) as tenant
+        from groundwork.read_log(0, 1000, 1000, array['NoteWritten'], 0, 1, 1000000)`;
     await expect(as(logins.api, log)).rejects.toMatchObject({ code: '42501' });
     expect(await as(logins.worker, log)).toEqual(expect.arrayContaining([{ tenant: mine }, { tenant: theirs }]));
   });

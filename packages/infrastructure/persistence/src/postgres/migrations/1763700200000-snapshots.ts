@@ -1,6 +1,5 @@
 // Snapshots: the state of a stream beside its events, written with them and read with those behind it.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { EVENT_COLUMNS } from './1763700000000-log.ts';
 
 export class Snapshots1763700200000 implements MigrationInterface {
   readonly name = 'Snapshots1763700200000';
@@ -72,12 +71,13 @@ const READ_FROM_SNAPSHOT = `
   create function groundwork.read_from_snapshot(
     of_tenant text, of_type text, of_id text, schema_from int, schema_to int, row_count_max int, byte_count_max bigint
   ) returns table (
-    snapshot_version int, snapshot_position bigint, snapshot_schema int, snapshot_state text, ${EVENT_COLUMNS}
+    snapshot_version int, snapshot_position bigint, snapshot_schema int, snapshot_state text, event text
   ) language plpgsql stable set search_path = groundwork, pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
   #variable_conflict use_column
   declare
     kept snapshot;
   begin
+    perform within_tenant(of_tenant);
     select n.* into kept from snapshot n
      where n.stream_id = (select s.stream_id from stream s
                            where s.tenant = of_tenant and s.type = of_type and s.id = of_id)
@@ -93,7 +93,7 @@ const READ_FROM_SNAPSHOT = `
       return next;
     end if;
     return query
-      select null::int, null::bigint, null::int, null::text, r.*
+      select null::int, null::bigint, null::int, null::text, r.event
         from read_stream(of_tenant, of_type, of_id, coalesce(kept.stream_version, 0) + 1, 2147483647, null, null,
                          row_count_max, byte_count_max) as r;
   end $$;
