@@ -138,20 +138,20 @@ async function reachedPosition(client: pg.Client, projection: Projection, stream
 
 async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly RecordedEvent[]> {
   for (let version = 0; ;) {
-    const { rows } = await client.query<EventRow>(STREAM_PAGE, [stream.streamId, version, PAGE_SIZE, PAGE_BYTES_MAX]);
+    const { streamId, type, id } = stream;
+    const values = [streamId, version, PAGE_SIZE, PAGE_BYTES_MAX, type, id];
+    const { rows } = await client.query<EventRow & { readonly stream_version: number }>(STREAM_PAGE, values);
     if (rows.length === 0) return;
     version = rows.at(-1)!.stream_version;
-    const named = rows.map((row) => ({ ...row, stream_type: stream.type, stream_id: stream.id }));
-    yield named.flatMap((row) => readable(() => eventOf(row, types)));
+    yield rows.flatMap((row) => readable(() => eventOf(row, types)));
   }
 }
 
 const STREAM_PAGE = `
-  select * from (
-    select position as event_position, tenant, stream_version, event_id, type, schema_version, source, occurred_at,
-           recorded_at, metadata, validation, data,
-           sum(octet_length(data)) over (order by stream_version) - octet_length(data) as bytes_before
-      from groundwork.event where stream_id = $1 and stream_version > $2 order by stream_version limit $3) page
+  select event, stream_version from (
+    select groundwork.event_text(e, $5, $6) as event, e.stream_version,
+           sum(octet_length(e.data)) over (order by e.stream_version) - octet_length(e.data) as bytes_before
+      from groundwork.event e where e.stream_id = $1 and e.stream_version > $2 order by e.stream_version limit $3) page
    where bytes_before < $4 order by stream_version`;
 
 /** None when it cannot be read, which is found elsewhere. */

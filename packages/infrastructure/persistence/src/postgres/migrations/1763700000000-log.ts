@@ -299,11 +299,10 @@ const LOG_HEAD = `
 `;
 
 const GRANTS = `
-  revoke all on function groundwork.append_events, groundwork.event_text, groundwork.within_tenant,
-    groundwork.read_stream, groundwork.read_log,
+  revoke all on function groundwork.append_events, groundwork.within_tenant, groundwork.read_stream, groundwork.read_log,
     groundwork.oldest_unapplied, groundwork.log_head from public;
   grant select on groundwork.stream, groundwork.event, groundwork.recorded_event to groundwork_app;
-  grant execute on function groundwork.append_events, groundwork.event_text, groundwork.within_tenant,
-    groundwork.read_stream, groundwork.oldest_unapplied, groundwork.log_head to groundwork_app;
+  grant execute on function groundwork.append_events, groundwork.within_tenant, groundwork.read_stream,
+    groundwork.oldest_unapplied, groundwork.log_head to groundwork_app;
   grant execute on function groundwork.read_log to groundwork_worker;
 `;
