@@ -13,6 +13,12 @@ export interface Slice {
   readonly slices: number;
   readonly position: bigint;
   readonly epoch: number;
+  /**
+   * How many owners in a row were lost (not one gave the slice free) while they worked from this position, or while
+   * they tried the event at `suspect` alone.
+   */
+  readonly ownersLost: number;
+  readonly suspect: bigint | undefined;
 }
 
 export interface ParkedStream {
@@ -77,6 +83,12 @@ export interface ProjectionStore {
    * renewed for `leaseMs`. A fair share: at most `sliceCountMax`.
    */
   lease(projection: Projection, owner: string, leaseMs: number, sliceCountMax: number): Promise<readonly Slice[]>;
+  /**
+   * Writes down that the event at this position is about to be tried alone, after so many owners were lost over it:
+   * when this one is lost, too, the next finds one more. 0 ends all suspicion. Throws Conflict
+   * `projection.checkpoint-moved` when the slice has another owner.
+   */
+  suspect(slice: Slice, position: bigint, ownersLost: number): Promise<Slice>;
   /** Gives the owner's slices free at once. */
   releaseAll(owner: string): Promise<void>;
 

@@ -25,6 +25,8 @@ export interface Batch {
   readonly resumed?: ParkedStream;
   /** The first event of that stream that still waits behind these: it stays parked there. */
   readonly waiting?: RecordedEvent;
+  /** An event of the batch that is not applied: its stream is parked for this fault. */
+  readonly condemned?: Fault | undefined;
 }
 
 export interface RetryPolicy {
@@ -46,10 +48,11 @@ type Parked = Parameters<ProjectionTransaction['park']>[0];
  */
 export async function takeEffect(batch: Batch, store: ProjectionStore, retry: RetryPolicy): Promise<Slice> {
   const attempts = new Map<string, number>();
-  const poison = new Map<string, Fault>();
+  const { condemned } = batch;
+  const poison = new Map<string, Fault>(condemned && [[condemned.event.id, condemned]]);
   for (let round = 0; ; round++) {
     try {
-      const upserted = round === 0 ? await upsertBatch(batch, store) : undefined;
+      const upserted = round === 0 && poison.size === 0 ? await upsertBatch(batch, store) : undefined;
       if (upserted !== undefined) return upserted;
       const moved = await store.advance(batch.projection, batch.slice, batch.to, (tx) =>
         effect(tx, batch, batch.events, poison),

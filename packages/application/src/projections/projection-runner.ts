@@ -4,7 +4,7 @@ import { Conflict } from '../errors.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import { pause } from '../pause.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { EventLog, LogSignal } from '../ports/event-log.ts';
+import type { EventLog, LogPage, LogSignal } from '../ports/event-log.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -12,6 +12,7 @@ import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '.
 import { pagesAhead } from './pages-ahead.ts';
 import { takeEffect, type Batch } from './projection-batch.ts';
 import { refusalOf } from './ahead-of-log.ts';
+import { PAGE_OF_SUSPECTS, Suspicion } from './suspicion.ts';
 import { ProjectionReport } from './projection-report.ts';
 import type { Projection } from './projection.ts';
 
@@ -35,6 +36,7 @@ export interface ProjectionRunnerSettings {
   readonly batchSizeMax: number;
   readonly leaseMs: number;
   readonly pollIntervalMs: number;
+  /** How often an event is tried, in this process or in those that it ends, before its stream is parked; from 3. */
   readonly attemptsMax: number;
   readonly retryDelayMs: number;
   readonly retryDelayMaxMs: number;
@@ -48,7 +50,7 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   batchSizeMax: 2_000,
   leaseMs: 15_000,
   pollIntervalMs: 1_000,
-  attemptsMax: 3,
+  attemptsMax: 5,
   retryDelayMs: 50,
   retryDelayMaxMs: 30_000,
   reportIntervalMs: 500,
@@ -68,6 +70,7 @@ export class ProjectionRunner {
   readonly #ports: ProjectionRunnerPorts;
   readonly #settings: ProjectionRunnerSettings;
   readonly #report: ProjectionReport;
+  readonly #suspicion: Suspicion;
   readonly #logger: Logger;
   /** Slices that failed rest for a while; the others go on. */
   readonly #resting = new Map<number, { readonly failures: number; readonly untilMs: number }>();
@@ -91,6 +94,8 @@ export class ProjectionRunner {
     this.#ports = ports;
     this.#settings = { ...PROJECTION_RUNNER_DEFAULTS, ...settings };
     this.#report = new ProjectionReport(projection, ports);
+    const { attemptsMax, retryDelayMs: delayMs, batchSizeMax } = this.#settings;
+    this.#suspicion = new Suspicion(ports.store, { attemptsMax, delayMs, batchSizeMax });
     this.#logger = ports.logger.child({ projection: projection.name });
   }
 
@@ -187,19 +192,30 @@ export class ProjectionRunner {
 
   /** Applies page after page until the log's end, or until it is time to look at the slices again. */
   async #catchUp(slice: Slice, stop?: AbortSignal): Promise<Pass> {
-    const { batchSizeMax: limit, leaseMs } = this.#settings;
+    const { batchSizeMax, leaseMs } = this.#settings;
+    const isSuspect = this.#suspicion.isOn(slice);
+    const limit = isSuspect ? PAGE_OF_SUSPECTS : batchSizeMax;
     const endsAtMs = performance.now() + Math.min(PASS_MS_MAX, leaseMs / 3);
     const of = { slice: slice.slice, slices: slice.slices };
     const read = { after: slice.position, limit, types: this.#projection.eventTypes, slice: of };
     let current = slice;
-    for await (const { events, readTo, isLast } of pagesAhead(this.#ports.log, read)) {
-      current = await this.#take({ slice: current, events, to: readTo });
-      if (events.length > 0) this.#observe(slice, events);
+    for await (const page of pagesAhead(this.#ports.log, read)) {
+      current = isSuspect
+        ? await this.#takeOneByOne(current, page)
+        : await this.#take({ slice: current, events: page.events, to: page.readTo });
+      if (page.events.length > 0) this.#observe(slice, page.events);
       this.#beat();
-      const isTimeUp = performance.now() >= endsAtMs || stop?.aborted === true;
-      if (isTimeUp && !isLast) return { slice: current, isBehind: true };
+      const isTimeUp = isSuspect || performance.now() >= endsAtMs || stop?.aborted === true;
+      if (isTimeUp && !page.isLast) return { slice: current, isBehind: true };
     }
     return { slice: current, isBehind: false };
+  }
+
+  async #takeOneByOne(slice: Slice, page: LogPage): Promise<Slice> {
+    const taken = await this.#suspicion.takeOneByOne(slice, page, (of, event, condemned) =>
+      this.#take({ slice: of, events: [event], to: event.position, condemned }),
+    );
+    return taken.position < page.readTo ? this.#take({ slice: taken, events: [], to: page.readTo }) : taken;
   }
 
   async #carryOutDecisions(slice: Slice): Promise<void> {
@@ -222,6 +238,9 @@ export class ProjectionRunner {
     const isApplied = ({ id, type }: RecordedEvent): boolean =>
       this.#projection.eventTypes.includes(type) && (decision !== 'discard' || id !== eventId);
     let page = await this.#waitingBehind(resumed, position - 1n, slice.position);
+    const [first] = page;
+    // The decision is used up first: an event that ends the process would be taken up again for ever.
+    if (first !== undefined) await this.#take({ slice, events: [], to: slice.position, resumed, waiting: first });
     for (let isParkedAgain = false; !isParkedAgain;) {
       const last = page.at(-1);
       const next = last === undefined ? [] : await this.#waitingBehind(resumed, last.position, slice.position);

@@ -212,9 +212,9 @@ function describeLongStreams(ports: () => ProjectionStoreUnderTest, onlyParked: 
     const stream = await longStream(tenant);
     const { store } = ports();
     let advances = 0;
-    // Two slices are looked through, one batch takes effect, and then the database is away.
+    // Two slices are looked through, the decision is used up, one batch takes effect, and the database is away.
     const cutShort = withAdvance(store, (...parts) =>
-      advances++ < 3 ? store.advance(...parts) : Promise.reject(new Error('away')),
+      advances++ < 4 ? store.advance(...parts) : Promise.reject(new Error('away')),
     );
     await newRunner({ ...ports(), store: cutShort }, noteList, { slices: 1, batchSizeMax: 5 }).runner.runOnce();
     const parked = await onlyParked(tenant);

@@ -60,6 +60,7 @@ export const noteCount: Projection = upsertProjection({
 export const storeWith = (store: ProjectionStore, changed: Partial<ProjectionStore>): ProjectionStore => ({
   register: (projection, slices) => store.register(projection, slices),
   lease: (projection, owner, leaseMs, max) => store.lease(projection, owner, leaseMs, max),
+  suspect: (slice, position, ownersLost) => store.suspect(slice, position, ownersLost),
   releaseAll: (owner) => store.releaseAll(owner),
   advance: (projection, slice, to, work) => store.advance(projection, slice, to, work),
   upsert: (projection, slice, to, rows) => store.upsert(projection, slice, to, rows),

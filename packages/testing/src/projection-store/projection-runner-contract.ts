@@ -4,6 +4,7 @@ import { describeExplaining } from './explaining.ts';
 import { describeFollowingSetWise } from './following-set-wise.ts';
 import { describeFollowing } from './following-the-log.ts';
 import { describeFollowingUp } from './following-up.ts';
+import { describeLostOwners } from './lost-owners.ts';
 import { describeParking } from './parking.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { describeRebuilding } from './rebuilding.ts';
@@ -23,6 +24,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeExplaining(() => ports);
     describeFollowingSetWise(() => ports);
     describeFollowingUp(() => ports);
+    describeLostOwners(() => ports);
     describeParking(() => ports);
     describeTransientFaults(() => ports);
     describeRebuilding(() => ports);

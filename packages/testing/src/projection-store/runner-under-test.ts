@@ -34,6 +34,7 @@ export function newRunner(
       owner: OWNER,
       slices: 2,
       leaseMs: LEASE_MS,
+      attemptsMax: 3,
       retryDelayMs: 1,
       pollIntervalMs: 20,
       reportIntervalMs: 0,

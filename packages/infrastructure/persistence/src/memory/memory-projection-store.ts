@@ -20,12 +20,11 @@ import {
   type StreamKey,
   type TenantRow,
 } from '@groundwork/application';
+import { countLostOwner, NO_LOSSES, type Losses } from './lost-owners.ts';
 import { refuseUnfitRow } from './row-check.ts';
 import { upsertRows, versionOf } from './row-merge.ts';
 
-export interface SliceState {
-  position: bigint;
-  epoch: number;
+export interface SliceState extends Losses {
   owner: string | undefined;
   leaseUntilMs: number;
   updatedAt: Date;
@@ -80,12 +79,20 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     for (const surplus of held.splice(sliceCountMax)) surplus.owner = undefined;
     const free = known.slices.filter((slice) => slice.owner === undefined || slice.leaseUntilMs <= nowMs);
     for (const slice of free.filter((candidate) => !held.includes(candidate)).slice(0, sliceCountMax - held.length)) {
+      if (slice.owner !== undefined) countLostOwner(slice);
       slice.owner = owner;
       slice.epoch++;
       held.push(slice);
     }
     for (const slice of held) slice.leaseUntilMs = nowMs + leaseMs;
     return known.slices.flatMap((slice, index) => (held.includes(slice) ? [sliceOf(projection, known, index)] : []));
+  }
+
+  async suspect(slice: Slice, position: bigint, ownersLost: number): Promise<Slice> {
+    const state = this.#known(slice.projection).slices[slice.slice]!;
+    if (state.epoch !== slice.epoch) throw checkpointMoved(slice, state);
+    Object.assign(state, { suspect: position, ownersLost, trialEpoch: state.epoch });
+    return { ...slice, suspect: position, ownersLost };
   }
 
   async releaseAll(owner: string): Promise<void> {
@@ -242,6 +249,7 @@ export const unbegunProjection = (schemaVersion: number, slices: number, updated
     epoch: 0,
     owner: undefined,
     leaseUntilMs: 0,
+    ...NO_LOSSES,
     updatedAt,
     unlocked: Promise.resolve(),
   })),
@@ -272,6 +280,8 @@ const sliceOf = (projection: Projection, { slices }: KnownProjection, slice: num
   slices: slices.length,
   position: slices[slice]!.position,
   epoch: slices[slice]!.epoch,
+  ownersLost: slices[slice]!.ownersLost,
+  suspect: slices[slice]!.suspect,
 });
 
 /** A command whose key is known stays as it is, also when today's projection would word it otherwise. */

@@ -14,6 +14,7 @@ import {
 } from '@groundwork/application';
 import { isDeepStrictEqual } from 'node:util';
 import { nothingToRollBack, rebuildOpen, unknownProjection } from '../unmade-rebuild.ts';
+import { NO_LOSSES } from './lost-owners.ts';
 import {
   locked,
   unbegunProjection,
@@ -199,6 +200,7 @@ function exchange(live: KnownProjection, build: KnownProjection, made: Made): vo
     for (const slice of [one, other]) {
       slice.epoch++;
       slice.owner = undefined;
+      Object.assign(slice, NO_LOSSES);
     }
   }
 }

@@ -21,6 +21,8 @@ interface SliceRow {
   readonly position: string;
   readonly epoch: number;
   readonly owner: string | null;
+  readonly owners_lost: number;
+  readonly suspect: string | null;
   readonly updated_at: Date;
 }
 
@@ -72,6 +74,17 @@ export class PostgresProjectionStore implements ProjectionStore {
       ],
     });
     return rows.map(sliceOf).sort((a, b) => a.slice - b.slice);
+  }
+
+  async suspect(slice: Slice, position: bigint, ownersLost: number): Promise<Slice> {
+    const [row] = await this.#database.query<SliceRow>({
+      name: 'suspect_event',
+      text: `update groundwork.projection_slice set suspect = $4, owners_lost = $5, trial_epoch = epoch
+              where projection = $1 and slice = $2 and epoch = $3 returning *`,
+      values: [slice.projection, slice.slice, slice.epoch, String(position), ownersLost],
+    });
+    if (row === undefined) throw checkpointMoved(slice);
+    return sliceOf(row);
   }
 
   async releaseAll(owner: string): Promise<void> {
@@ -162,8 +175,8 @@ export class PostgresProjectionStore implements ProjectionStore {
 
 // A paused or outdated projection leases nothing. Own slices are renewed and keep their epoch; others are taken when
 // they are free, their lease has run out or their owner's lifeline is cut, and get a new one. What is more than a fair
-// share among the workers that live is given free at once. Two workers that look at the same time skip each other's
-// rows.
+// share among the workers that live is given free at once. An owner that did not give its slice free is lost, and
+// counted. Two workers that look at the same time skip each other's rows.
 const LEASE = `
   with living as materialized (
     select groundwork.living_lifelines() as lifelines
@@ -180,7 +193,8 @@ const LEASE = `
              select count(*) from worker where owner <> $2 and lives)))) as slice_count
       from groundwork.projection_slice where projection = $1
   ), candidate as (
-    select s.slice, s.owner is not distinct from $2 as own, s.owner is not distinct from $2 and s.lease_until > clock_timestamp() as held
+    select s.slice, s.owner is not distinct from $2 as own, s.owner is not distinct from $2 and s.lease_until > clock_timestamp() as held,
+           s.owner <> $2 as lost, s.suspect > s.position as is_suspect, s.trial_epoch = s.epoch as was_tried
       from groundwork.projection_slice s
       join groundwork.projection p on p.name = s.projection and p.state = 'running' and p.schema_version = $5
      where s.projection = $1 and (s.owner is null or s.owner = $2 or s.lease_until < clock_timestamp()
@@ -188,17 +202,24 @@ const LEASE = `
      order by s.owner is not distinct from $2 desc, s.slice
        for update of s skip locked
   ), ranked as (
-    select slice, own, held, row_number() over (order by own desc, slice) as rank from candidate
+    select slice, own, held, coalesce(lost, false) as lost, coalesce(is_suspect, false) as is_suspect,
+           coalesce(was_tried, false) as was_tried, row_number() over (order by own desc, slice) as rank from candidate
   ), changed as (
     update groundwork.projection_slice s
        set owner = case when r.rank <= share.slice_count then $2 end,
            lease_until = case when r.rank <= share.slice_count then clock_timestamp() + $3 * interval '1 ms' end,
-           epoch = s.epoch + case when r.held then 0 else 1 end
+           epoch = s.epoch + case when r.held then 0 else 1 end,
+           owners_lost = case when not r.lost then s.owners_lost
+                              when r.is_suspect then s.owners_lost + r.was_tried::int
+                              when s.lost_at = s.position then s.owners_lost + 1
+                              else 1 end,
+           suspect = case when r.is_suspect then s.suspect end,
+           lost_at = case when r.lost then s.position else s.lost_at end
       from ranked r, share
      where s.projection = $1 and s.slice = r.slice and (r.own or r.rank <= share.slice_count)
     returning s.*
   )
-  select projection, slice, slices, position, epoch, owner, updated_at from changed where owner = $2`;
+  select * from changed where owner = $2`;
 
 const PROGRESS = `
   select s.projection, s.slice, s.slices, s.position, s.epoch,
@@ -233,4 +254,6 @@ const sliceOf = (row: SliceRow): Slice => ({
   slices: row.slices,
   position: BigInt(row.position),
   epoch: row.epoch,
+  ownersLost: row.owners_lost,
+  suspect: row.suspect === null ? undefined : BigInt(row.suspect),
 });

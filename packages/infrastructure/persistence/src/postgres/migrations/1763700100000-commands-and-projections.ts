@@ -42,8 +42,7 @@ const tenantPolicies = (table: string): string => `
     with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
 `;
 
-// Each worker holds an advisory lock of its own number for as long as it lives (Signals.lifeline). Null when nobody can
-// tell: a restart of PostgreSQL takes all locks from the living, who take them again within seconds.
+// The advisory locks that say who lives (Signals.lifeline). Null when nobody can tell: right behind a restart.
 const LIVING_LIFELINES = `
   create function groundwork.living_lifelines() returns int[] language sql stable
     set search_path = groundwork, pg_catalog, pg_temp as $$
@@ -204,6 +203,8 @@ const PROJECTION = `
     epoch       integer not null default 0,
     owner       text,
     lease_until timestamptz,
+    -- So many owners were lost at one position, or each while it tried one event alone in an epoch of its own.
+    owners_lost integer not null default 0, lost_at bigint, suspect bigint, trial_epoch integer,
     updated_at  timestamptz(3) not null default clock_timestamp(),
     primary key (projection, slice)
   );

@@ -106,7 +106,8 @@ const SWAP = `
     -- By way of the beginning: a checkpoint on another log may only go back. Its event is kept for a rollback.
     update projection_slice set position = 0 where projection in (live, build);
     update projection_slice s
-       set position = o.position, epoch = s.epoch + 1, owner = null, lease_until = null, updated_at = clock_timestamp()
+       set position = o.position, epoch = s.epoch + 1, owner = null, lease_until = null, updated_at = clock_timestamp(),
+           owners_lost = 0, lost_at = null, suspect = null, trial_epoch = null
       from unnest(checkpoints) o
      where s.projection in (live, build) and o.projection in (live, build) and o.projection <> s.projection and o.slice = s.slice;
     update projection_slice s set event_id = o.event_id
