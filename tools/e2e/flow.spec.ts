@@ -78,7 +78,7 @@ describe('the whole product', () => {
       .map((line) => JSON.parse(line) as Item)
       .filter((line) => line['service'] === service && line['correlationId'] === correlationId);
 
-  it('S0-09 one correlation id leads from the request through command and event to the projection, in data and in logs', async () => {
+  it('S0-09, S2-29 one correlation id leads from the request through command and event to the projection, in data and in logs', async () => {
     const worker = `http://127.0.0.1:${ports.management + 1}/loggers`;
     const level = (name: string): RequestInit => ({
       method: 'PUT',

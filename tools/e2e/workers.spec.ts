@@ -187,7 +187,7 @@ describe('api and workers on a PostgreSQL of ours', () => {
   /** Commands that a second worker had to run because the first was killed in the middle. */
   const REPEATED = 'select count(*)::int as repeated from groundwork.command where attempts > 1';
 
-  it('S0-22 every pooled connection may be terminated: the next requests succeed', async () => {
+  it('S0-22, S1-49 every pooled connection may be terminated: the next requests succeed', async () => {
     await untilReady(start('worker'));
     for (let round = 0; round < 3; round++) {
       expect((await send('/v1/clients')).status).toBe(200);
@@ -203,7 +203,7 @@ describe('api and workers on a PostgreSQL of ours', () => {
   const TERMINATE = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename like 'gw_%'";
 
   for (const how of ['is killed', 'is restarted'] as const) {
-    it(`S0-22 readiness is red within 5 s when PostgreSQL ${how}, and service is back within 5 s after it`, async () => {
+    it(`S0-22, S1-49 readiness is red within 5 s when PostgreSQL ${how}, and service is back within 5 s after it`, async () => {
       const worker = start('worker');
       await untilReady(worker);
       const [first] = clientFeeds(how === 'is killed' ? 'Dead' : 'Again', 1, 2);

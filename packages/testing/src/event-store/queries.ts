@@ -48,7 +48,7 @@ export function describeQueries(store: StoreAccess): void {
       expect(await dataOf({ type: 'FactAmended', stream: other })).toEqual([]);
     });
 
-    it('S0-27 pages by position and misses nothing while others append', async () => {
+    it('S0-27, S2-27 pages by position and misses nothing while others append', async () => {
       const tenant = newTenant();
       const writers = Array.from({ length: 8 }, (_, writer) => writeSteadily(store, tenant, writer, 25));
       const isWritten = Promise.all(writers).then(() => true);

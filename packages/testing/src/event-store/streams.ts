@@ -49,7 +49,7 @@ export function describeStreams(store: StoreAccess): void {
       expect(await versions({ to: dayOf(4), fromVersion: 2, limit: 1 })).toEqual([2]);
     });
 
-    it('S0-26 selects times half-open, ordered by stream version', async () => {
+    it('S0-26, S2-27 selects times half-open, ordered by stream version', async () => {
       const [tenant, stream] = [newTenant(), newStream()];
       const days = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
       for (const day of days) await keepDays(store, tenant, stream, 1, day);

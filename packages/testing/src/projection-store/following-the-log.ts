@@ -58,7 +58,7 @@ function describeApplying(ports: () => ProjectionStoreUnderTest): void {
     expect(await notesOf(ports(), tenant, [stream])).toEqual([{ text: 'c', count: 1, streamVersion: 3 }]);
   });
 
-  it('changes nothing with an event that the row has seen already', async () => {
+  it('S3-22 changes nothing with an event that the row has seen already', async () => {
     const [tenant, stream, { runner }] = [newTenant(), newStream(), newRunner(ports())];
     await runner.runOnce();
     const slices = await ports().store.lease(noteList, OWNER, 60_000, 10);

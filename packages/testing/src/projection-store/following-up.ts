@@ -36,7 +36,7 @@ const accepted = async ({ commands }: ProjectionStoreUnderTest, tenant: TenantId
   (await commands.list(tenant, { limit: 100 })).toReversed();
 
 function describeStoring(ports: () => ProjectionStoreUnderTest): void {
-  it('S0-09 stores the commands that follow from an event: its id is their causationId, its correlation theirs', async () => {
+  it('S0-09, S2-29 stores the commands that follow from an event: its id is their causationId, its correlation theirs', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     await write(ports(), tenant, stream, { text: 'dull' }, { text: 'important' });
     await newRunner(ports(), following).runner.runOnce();

@@ -23,7 +23,7 @@ const sessionsOf = async (applicationName: string): Promise<{ count: number; idl
 const ping = { name: 'ping', text: 'select 1 as one' };
 
 describe('Database', () => {
-  it('S0-20 opens at most poolSizeMax connections for 200 parallel requests', async () => {
+  it('S0-20, S1-49 opens at most poolSizeMax connections for 200 parallel requests', async () => {
     const database = postgres.connect('groundwork_app', { applicationName: 's0-20', poolSizeMax: 5 });
     const slow = { name: 'slow', text: 'select pg_sleep(0.02)' };
     const ask = [() => database.query(slow), () => database.queryInOrder(slow)] as const;
@@ -58,7 +58,7 @@ describe('Database', () => {
     expect(await show('timezone')).toBe('UTC');
   });
 
-  it('S0-22 answers the next request after every pooled connection was terminated', async () => {
+  it('S0-22, S1-49 answers the next request after every pooled connection was terminated', async () => {
     const database = postgres.connect('groundwork_app', { applicationName: 's0-22' });
     await Promise.all(Array.from({ length: 10 }, () => database.query({ name: 'nap', text: 'select pg_sleep(0.05)' })));
     expect((await sessionsOf('s0-22')).count).toBe(9);

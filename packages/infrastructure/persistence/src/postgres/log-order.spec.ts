@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => postgres.close());
 
 describe('the log under concurrent writers', () => {
-  it('S0-27 gives 32 writers with delays inside their transactions and a reader with one number: all, once, in order', async () => {
+  it('S0-27, S2-27 gives 32 writers with delays inside their transactions and a reader with one number: all, once, in order', async () => {
     const app = postgres.connect('groundwork_app', { poolSizeMax: WRITERS });
     const log = new PostgresEventLog(postgres.connect('groundwork_worker'), types);
     const tenant = newTenant();

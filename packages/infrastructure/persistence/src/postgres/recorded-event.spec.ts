@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => postgres.close());
 
 describe('an appended event', () => {
-  it('S0-03 comes back with its ten fields, and the view shows each under its name', async () => {
+  it('S0-03, S2-27 comes back with its ten fields, and the view shows each under its name', async () => {
     const [tenant, stream, id] = [newTenant(), newStream('client'), newId()];
     const data = new ExactJson('{"commitNumber":1778192987716501507,"b":1,"a":[1.50]}');
     const metadata = { actor: 'ada', correlationId: 'c-1', causationId: 'k-1', requestId: 'r-1' };
