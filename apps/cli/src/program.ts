@@ -9,6 +9,7 @@ import { addPostCommand } from './commands/post.ts';
 import { addProjectionCommands } from './commands/projections.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addStartCommand } from './commands/start.ts';
+import { addTenantCommands } from './commands/tenants.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addVerifyCommand } from './commands/verify.ts';
@@ -31,5 +32,6 @@ export function program(): Command {
   addReplayCommand(gw);
   addDatabaseCommands(gw);
   addVerifyCommand(gw);
+  addTenantCommands(gw);
   return gw;
 }

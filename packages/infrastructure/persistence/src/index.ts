@@ -54,4 +54,8 @@ export { DEFAULT_LOGINS, setupSql, type Logins } from './postgres/roles.ts';
 export { Signals } from './postgres/signals.ts';
 export type { CheckName, Finding } from './verify/findings.ts';
 export { verifyDatabase, type Verification, type VerifyOptions } from './verify/verify-database.ts';
+export { exportTenant } from './tenants/export-tenant.ts';
+export { importTenant, type ImportReport } from './tenants/import-tenant.ts';
+export type { TenantManifest } from './tenants/tenant-files.ts';
+export { dropTenant, listDroppedTenants, listTenants, type TenantDrop, type TenantFacts } from './tenants/tenants.ts';
 export { MigrationClass, ReadModelEntity, TenantDatabase } from './tenant-database.ts';

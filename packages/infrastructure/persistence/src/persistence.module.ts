@@ -25,6 +25,7 @@ import { MemoryEventStore } from './memory/memory-event-store.ts';
 import { MemoryProjectionStore } from './memory/memory-projection-store.ts';
 import { MemoryRebuilds } from './memory/memory-rebuilds.ts';
 import type { PersistenceSettings } from './persistence.settings.ts';
+import { INSTALLATION_EVENT_TYPES } from './tenants/tenants.ts';
 import { databaseHealth } from './postgres/database-health.ts';
 import { Database, type DatabaseRole } from './postgres/database.ts';
 import { LogicalDecoding } from './postgres/logical-decoding.ts';
@@ -53,6 +54,8 @@ const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
 /** Needs Logger, Metrics, Clock, and the EventTypeDefinitions, entities and projections that the contexts bind. */
 export const persistenceModule = (settings: PersistenceSettings, user: PersistenceUser): ContainerModule =>
   new ContainerModule((options) => {
+    for (const type of INSTALLATION_EVENT_TYPES)
+      options.bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue(type);
     options
       .bind(EventTypes)
       .toResolvedValue(

@@ -10,6 +10,7 @@ import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts';
 import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
 import { RebuildSwitch1763700710000 } from './migrations/1763700710000-rebuild-switch.ts';
+import { Tenants1763700800000 } from './migrations/1763700800000-tenants.ts';
 import { singleLoginSql } from './roles.ts';
 
 /**
@@ -26,6 +27,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   CheckpointEvents1763700600000,
   Rebuilds1763700700000,
   RebuildSwitch1763700710000,
+  Tenants1763700800000,
   DataMigrations1763700900000,
 ];
 

@@ -1,0 +1,79 @@
+// Who the tenants of a database are, and taking one out for good.
+import type { EventTypeDefinition } from '@groundwork/application';
+import { parseTenantId } from '@groundwork/domain';
+import { unknownTenant } from './export-tenant.ts';
+import { asOwner, inTransaction, tenantTables } from './owner-session.ts';
+
+/** What is done to the log itself, recorded in it under a tenant whose name no token can carry. */
+export const INSTALLATION_EVENT_TYPES: readonly EventTypeDefinition[] = [
+  { type: 'TenantDropped', schemaVersion: 1 },
+  { type: 'TenantImported', schemaVersion: 1 },
+];
+
+export interface TenantFacts {
+  readonly tenant: string;
+  readonly events: number;
+  readonly firstRecordedAt: Date | null;
+  readonly lastRecordedAt: Date | null;
+}
+
+export interface TenantDrop {
+  readonly tenant: string;
+  readonly droppedAt: Date;
+  readonly droppedBy: string;
+  /** Rows by table. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** `url` of these needs a login that may become groundwork_owner, as that of the migrations. */
+export const listTenants = (url: string): Promise<readonly TenantFacts[]> =>
+  asOwner(url, async (client) => (await client.query<TenantFacts>(LIST)).rows);
+
+/** Every tenant that was dropped, the latest first: all that is left of it. */
+export const listDroppedTenants = (url: string): Promise<readonly TenantDrop[]> =>
+  asOwner(url, async (client) => (await client.query<TenantDrop>(DROPPED)).rows);
+
+/**
+ * Deletes every row of the tenant, in every table that there is, and leaves an event `TenantDropped` with who, when and
+ * how many. All or nothing. Whoever still holds a token of the tenant can begin it anew. Throws NotFound
+ * `tenant.unknown`.
+ */
+export const dropTenant = async (url: string, tenantName: string, by: string): Promise<TenantDrop['rows']> => {
+  const tenant = parseTenantId(tenantName);
+  return inTransaction(url, 'read write', async (client) => {
+    await tenantTables(client);
+    const { rows } = await client.query<{ counts: TenantDrop['rows'] }>(
+      'select groundwork.drop_tenant($1, $2) as counts',
+      [tenant, by],
+    );
+    if (Object.keys(rows[0]!.counts).length === 0) throw unknownTenant(tenant);
+    return rows[0]!.counts;
+  });
+};
+
+// The tenants are found by leaps along the index, however many events each has.
+const LIST = `
+  with recursive known (tenant) as (
+    (select min(tenant) from groundwork.stream)
+    union all
+    select (select min(s.tenant) from groundwork.stream s where s.tenant > k.tenant) from known k where k.tenant is not null
+  ), commanding (tenant) as (
+    (select min(tenant) from groundwork.command)
+    union all
+    select (select min(c.tenant) from groundwork.command c where c.tenant > k.tenant)
+      from commanding k where k.tenant is not null
+  )
+  select tenant, events::int, "firstRecordedAt", "lastRecordedAt"
+    from (select tenant from known union select tenant from commanding) t
+   cross join lateral (
+     select count(*) as events, min(e.recorded_at) as "firstRecordedAt", max(e.recorded_at) as "lastRecordedAt"
+       from groundwork.event e where e.tenant = t.tenant) f
+   where tenant is not null and tenant <> '$installation'
+   order by tenant`;
+
+const DROPPED = `
+  select s.id as tenant, e.recorded_at as "droppedAt", e.metadata::json ->> 'actor' as "droppedBy",
+         e.data::json -> 'rows' as rows
+    from groundwork.event e join groundwork.stream s using (stream_id)
+   where e.tenant = '$installation' and e.type = 'TenantDropped'
+   order by e.position desc`;
