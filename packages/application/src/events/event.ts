@@ -35,7 +35,7 @@ export interface NewEvent {
 }
 
 export interface RecordedEvent {
-  /** Position in the whole log, from 1 without gaps, in commit order. */
+  /** Position in the whole log, from 1 in commit order; only what is taken out on purpose leaves gaps. */
   readonly position: bigint;
   readonly tenant: TenantId;
   readonly stream: StreamId;

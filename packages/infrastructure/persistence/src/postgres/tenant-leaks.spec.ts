@@ -8,12 +8,13 @@ import { tenantTables, type TenantTable } from './tenant-tables-under-test.ts';
 
 const NOT_PERMITTED = '42501';
 const ROLES = ['groundwork_app', 'groundwork_worker'] as const;
-// The worker follows the log of all tenants, and finds the streams that it has parked.
+// The worker follows the log of all tenants, with its snapshots, and finds the streams that it has parked.
 const SEEN_WHOLE_BY_WORKER = [
   'groundwork.event',
   'groundwork.stream',
   'groundwork.recorded_event',
   'groundwork.parked_stream',
+  'groundwork.snapshot',
 ];
 
 let postgres: PostgresUnderTest;
@@ -118,6 +119,9 @@ it('S1-05 the same id in two tenants is two streams', async () => {
   }
 });
 
+// How many streams are parked for which error is for everybody; whose they are is not among it.
+const NUMBERS_AS_TEXT = ['groundwork.parked_codes(text)'];
+
 it('a function that runs with its owner’s rights tells the api numbers and times, or asks for the tenant', async () => {
   const { rows } = await postgres.administrator.query<{ name: string }>(`
     select p.oid::regprocedure::text as name
@@ -129,5 +133,5 @@ it('a function that runs with its owner’s rights tells the api numbers and tim
                             coalesce(p.proargmodes, array['o'::"char"])) as given (type, mode)
           where mode in ('o', 'b', 't')
             and format_type(type, null) !~ '^(smallint|integer|bigint|boolean|timestamp with time zone|void)(\\[\\])?$')`);
-  expect(rows.map(({ name }) => name)).toEqual([]);
+  expect(rows.map(({ name }) => name).filter((name) => !NUMBERS_AS_TEXT.includes(name))).toEqual([]);
 });

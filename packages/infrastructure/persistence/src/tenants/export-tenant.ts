@@ -8,8 +8,12 @@ import { FORMAT_VERSION, writeLines, writeManifest, type TenantManifest } from '
 
 /** Which rows come first, where the order means something. */
 const ORDER: Readonly<Record<string, string>> = { 'groundwork.event': 'position', 'groundwork.command': 'acceptance' };
-/** Follow from the events and the open commands. */
-const DERIVED: ReadonlySet<string> = new Set(['groundwork.stream', 'groundwork.command_key']);
+/** Follow from the events and the open commands, or tell of a rebuild that another installation does not know. */
+const DERIVED: ReadonlySet<string> = new Set([
+  'groundwork.stream',
+  'groundwork.command_key',
+  'groundwork.rebuild_difference',
+]);
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_ROWS_MAX = 500;
 

@@ -260,7 +260,8 @@ const WITHIN_TENANT = `
   end $$;
 `;
 
-// Positions have no gaps, so a window of positions bounds the work of one page however rare the wanted types are.
+// Positions have no gaps but those of dropped tenants, so a window of positions bounds the work of one page however rare
+// the wanted types are.
 const READ_LOG = `
   create function groundwork.read_log(
     after bigint, position_count_max int, row_count_max int, of_types text[], of_slice int, of_slices int,
