@@ -55,8 +55,6 @@ export const totalsTable = (name: string): string => `
   grant insert, update, delete on bench.${name} to groundwork_worker;`;
 
 export interface BuiltTotals extends AsyncDisposable {
-  /** Empties the read model and sets its checkpoints to the beginning. */
-  reset(): Promise<void>;
   /** Applies everything there is. */
   catchUp(): Promise<void>;
 }
@@ -67,9 +65,6 @@ export async function buildTotals(url: string): Promise<BuiltTotals> {
   const store = app.get(ProjectionStore);
   await store.register(totals, settings.slices);
   return {
-    reset: async () => {
-      await store.reset(totals, 0n);
-    },
     catchUp: async () => {
       const { runner, owner } = runnerOf(app);
       while (await runner.runOnce()) continue;
