@@ -137,6 +137,7 @@ const registeredBefore = (store: ProjectionStore): ProjectionStore => ({
   register: async () => undefined,
   lease: (...lease) => store.lease(...lease),
   releaseAll: (owner) => store.releaseAll(owner),
+  suspect: (...suspect) => store.suspect(...suspect),
   advance: (...advance) => store.advance(...advance),
   upsert: (...upsert) => store.upsert(...upsert),
   progress: (projection) => store.progress(projection),

@@ -1,6 +1,6 @@
 // Rows that should be there against the rows that are, as PostgreSQL sees the values of both.
 import type { ReadModelTable, Row } from '@groundwork/application';
-import { literal } from '../postgres/database.ts';
+import pg from 'pg';
 import { nameOf, quoted, storableRow, typedColumnsOf } from '../postgres/read-model-statements.ts';
 
 export interface Difference {
@@ -19,7 +19,7 @@ export function compareRows(
   const key = quoted(table.key);
   const differing = Object.keys(table.columns)
     .filter((name) => name !== table.key)
-    .map((name) => `case when e.${quoted(name)} is distinct from s.${quoted(name)} then ${literal(name)} end`);
+    .map((name) => `case when e.${quoted(name)} is distinct from s.${quoted(name)} then ${pg.escapeLiteral(name)} end`);
   return {
     text: `
       select key, difference
