@@ -139,9 +139,13 @@ describe('A tenant that moves', () => {
   });
 
   it('is refused whole where a file was changed, where it is known, and where its tables are not', async () => {
+    await home.administrator.query(
+      `insert into groundwork.aggregate_state (tenant, type, id, stream_version, state) values ($1, 'note', 'a', 1, '{}')`,
+      [mine],
+    );
     await exportTenant(home.url, mine!, folder);
     await expect(importTenant(home.url, folder, 'ada')).rejects.toMatchObject({ code: 'tenant.exists' });
-    await elsewhere.administrator.query('drop table contract.note');
+    await elsewhere.administrator.query('drop table groundwork.aggregate_state cascade');
     await expect(importTenant(elsewhere.url, folder, 'ada')).rejects.toMatchObject({ code: 'tenant.table-unknown' });
     await appendFile(join(folder, 'groundwork.event.jsonl'), '\n');
     await expect(importTenant(elsewhere.url, folder, 'ada')).rejects.toMatchObject({ code: 'tenant.export-damaged' });
