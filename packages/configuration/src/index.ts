@@ -13,6 +13,7 @@ export {
   listTenants,
   migrate,
   migrationStatus,
+  pooledLoginSql,
   prepareEmbeddedDatabase,
   revertMigration,
   runDataMigration,

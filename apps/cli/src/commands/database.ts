@@ -7,6 +7,7 @@ import {
   generateMigration,
   migrate,
   migrationStatus,
+  pooledLoginSql,
   revertMigration,
   setupSql,
 } from '@groundwork/configuration';
@@ -49,6 +50,7 @@ function addSetupCommand(database: Command): void {
   withJson(database.command('setup'))
     .description('print what an administrator runs once: roles, and a login each for migrations, api and worker')
     .requiredOption('--sql', 'print it as SQL')
+    .option('--pooler', 'api and worker go through a pooler in transaction mode: also what their sessions need')
     .option('--migration-login <name>', `default: the one in GW_MIGRATION_DATABASE_URL, or ${DEFAULT_LOGINS.migration}`)
     .option('--api-login <name>', `default: --login, or ${DEFAULT_LOGINS.api}`)
     .option('--worker-login <name>', `default: --login, or ${DEFAULT_LOGINS.worker}`)
@@ -61,21 +63,25 @@ function addSetupCommand(database: Command): void {
     });
 }
 
-function setupSqlFor(options: SetupOptions, { databaseUrl, migrationDatabaseUrl }: ProductSettings['persistence']) {
+function setupSqlFor(options: SetupOptions, settings: ProductSettings['persistence']): string {
+  const { databaseUrl, migrationDatabaseUrl } = settings;
   const [programs, migrations] = [databaseUrl, migrationDatabaseUrl].map((url) => (url ? new URL(url) : undefined));
   const shared = options.login ?? loginIn(programs);
+  const database = options.database || decodeURIComponent(programs?.pathname.slice(1) ?? '') || 'groundwork';
   const logins = {
     migration: options.migrationLogin ?? loginIn(migrations) ?? DEFAULT_LOGINS.migration,
     api: options.apiLogin ?? shared ?? DEFAULT_LOGINS.api,
     worker: options.workerLogin ?? shared ?? DEFAULT_LOGINS.worker,
   };
   if (options.decoding === true) return decodingSql(logins.worker);
-  return setupSql(options.database || decodeURIComponent(programs?.pathname.slice(1) ?? '') || 'groundwork', logins);
+  const pooled = options.pooler === true ? `\n${pooledLoginSql(database, logins, settings)}\n` : '';
+  return setupSql(database, logins) + pooled;
 }
 
 const loginIn = (url: URL | undefined): string | undefined => decodeURIComponent(url?.username ?? '') || undefined;
 
 interface SetupOptions extends JsonOption {
+  readonly pooler?: true;
   readonly migrationLogin?: string;
   readonly apiLogin?: string;
   readonly workerLogin?: string;

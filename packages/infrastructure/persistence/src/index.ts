@@ -50,7 +50,7 @@ export {
 export { decodingSql, LogicalDecoding } from './postgres/logical-decoding.ts';
 export { PostgresEventStore } from './postgres/postgres-event-store.ts';
 export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
-export { DEFAULT_LOGINS, setupSql, type Logins } from './postgres/roles.ts';
+export { DEFAULT_LOGINS, pooledLoginSql, setupSql, type Logins } from './postgres/roles.ts';
 export { Signals } from './postgres/signals.ts';
 export type { CheckName, Finding } from './verify/findings.ts';
 export { verifyDatabase, type Verification, type VerifyOptions } from './verify/verify-database.ts';

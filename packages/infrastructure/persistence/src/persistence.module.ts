@@ -95,7 +95,7 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .onDeactivation((database: Database) => database.close());
   bind(Signals)
     .toResolvedValue(
-      (database: Database, logger: Logger) => new Signals(database, requiredUrl(settings), logger),
+      (database: Database, logger: Logger) => new Signals(database, listeningUrl(settings), logger),
       [Database, Logger],
     )
     .inSingletonScope()
@@ -137,7 +137,10 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     )
     .inSingletonScope();
   bind<HealthCheck>(HealthCheck)
-    .toResolvedValue((database: Database, logger: Logger) => databaseHealth(database, logger), [Database, Logger])
+    .toResolvedValue(
+      (database: Database, signals: Signals, logger: Logger) => databaseHealth(database, signals, logger),
+      [Database, Signals, Logger],
+    )
     .inSingletonScope();
 }
 
@@ -207,6 +210,10 @@ const memoryNotifications = (events: MemoryEventStore, commands: MemoryCommandSt
 });
 
 const itself = <T>(store: T): T => store;
+
+/** Behind a pooler only a URL of its own leads to PostgreSQL itself. */
+const listeningUrl = (settings: PersistenceSettings): string | undefined =>
+  settings.directDatabaseUrl ?? (settings.pooler === 'transaction' ? undefined : requiredUrl(settings));
 
 function requiredUrl(settings: PersistenceSettings): string {
   if (settings.databaseUrl !== undefined) return settings.databaseUrl;

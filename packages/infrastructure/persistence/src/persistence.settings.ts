@@ -17,6 +17,21 @@ export const persistenceSettings = z.object({
     secret: true,
     allowed: 'postgres://user:password@host:port/database',
   }),
+  pooler: setting(z.enum(['none', 'transaction']).default('none'), {
+    variable: 'GW_DB_POOLER',
+    description:
+      'Whether DATABASE_URL leads to a pooler such as PgBouncer in transaction mode. Its logins then need what ' +
+      '`gw db setup --sql --pooler` prints.',
+    allowed: 'none, transaction',
+  }),
+  directDatabaseUrl: setting(z.url({ protocol: /^postgres(ql)?$/ }).optional(), {
+    variable: 'GW_DATABASE_DIRECT_URL',
+    description:
+      'The same database past the pooler, with the same login: for the one connection that listens. ' +
+      'Without it a process behind a pooler looks for news at its poll interval only.',
+    secret: true,
+    allowed: 'postgres://user:password@host:port/database',
+  }),
   store: setting(z.enum(['postgres', 'memory']).default('postgres'), {
     variable: 'GW_STORE',
     description: 'Where events are kept. Memory forgets everything at the end and is refused in production.',

@@ -1,6 +1,7 @@
 import { MemoryLogger } from '@groundwork/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { databaseHealth } from './database-health.ts';
+import { Signals } from './signals.ts';
 import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 
 const NAME = `limited_${crypto.randomUUID().replaceAll('-', '')}`;
@@ -18,7 +19,8 @@ describe('the health of the database', () => {
 
   const warningsFor = async (url: string): Promise<string[]> => {
     const logger = new MemoryLogger();
-    const health = databaseHealth(postgres.connect('groundwork_app', { url }), logger);
+    const database = postgres.connect('groundwork_app', { url });
+    const health = databaseHealth(database, new Signals(database, url, logger), logger);
     await health.check();
     await health.check();
     return logger.lines.map(({ level, message }) => `${level}: ${message}`);

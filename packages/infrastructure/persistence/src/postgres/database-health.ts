@@ -1,9 +1,10 @@
-// Ready means: the database answers.
+// Ready means: the database answers, and its sessions are what they must be.
 import type { HealthCheck, Logger } from '@groundwork/application';
 import type { Database } from './database.ts';
+import type { Signals } from './signals.ts';
 
 /** Warns once when the process's login has rights that would let it change what is recorded. */
-export function databaseHealth(database: Database, logger: Logger): HealthCheck {
+export function databaseHealth(database: Database, signals: Signals, logger: Logger): HealthCheck {
   let hasWarned = false;
   return {
     name: 'database',
@@ -12,6 +13,8 @@ export function databaseHealth(database: Database, logger: Logger): HealthCheck 
         name: 'health',
         text: `select pg_has_role(session_user, 'groundwork_owner', 'member') as may_own`,
       });
+      await database.checkSession();
+      if (signals.fault !== undefined) throw signals.fault;
       if (!login!.may_own || hasWarned) return;
       hasWarned = true;
       logger.warn(

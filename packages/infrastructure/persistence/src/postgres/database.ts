@@ -3,8 +3,9 @@ import { Unavailable, type Logger, type Metrics } from '@groundwork/application'
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import pg from 'pg';
-import { DataSource, type EntityManager, type EntitySchema, type QueryRunner } from 'typeorm';
-import { connectionConfig } from './connection-config.ts';
+import type { DataSource, EntityManager, EntitySchema, QueryRunner } from 'typeorm';
+import { connectionConfig, refuseWrongSession } from './connection-config.ts';
+import { openDataSource } from './data-source.ts';
 import { isConnectionEnded, isConnectionLost, translated } from './database-errors.ts';
 import { PipelinedConnection } from './pipelined-connection.ts';
 import { operationOf, StatementMeter } from './statement-meter.ts';
@@ -25,6 +26,8 @@ export interface DatabaseOptions {
   readonly lockTimeoutMs: number;
   readonly idleTransactionTimeoutMs: number;
   readonly slowQueryMs: number;
+  /** `transaction` when `url` leads to a pooler in transaction mode: nothing may rest on the session then. */
+  readonly pooler?: 'none' | 'transaction';
   readonly entities?: readonly EntitySchema[];
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -53,10 +56,12 @@ export class Database {
   readonly #pipeline: PipelinedConnection;
   readonly #open = new Set<pg.PoolClient>();
   #orm: Promise<DataSource> | undefined;
+  #isSessionKnown: boolean;
   #closed = false;
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#isSessionKnown = options.pooler !== 'transaction';
     const connection = connectionConfig(options);
     this.pool = new pg.Pool({ ...connection, max: options.poolSizeMax - 1, idleTimeoutMillis: 30_000 });
     this.#pipeline = new PipelinedConnection(connection);
@@ -190,6 +195,7 @@ export class Database {
 
   /** After a restart of PostgreSQL the pool may hold nothing but dead connections: each is thrown away once. */
   async #onLivingConnection<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#isSessionKnown) await this.checkSession();
     for (let attempt = 0; ; attempt++) {
       try {
         return await work();
@@ -197,6 +203,15 @@ export class Database {
         if (attempt >= this.#options.poolSizeMax || !isConnectionEnded(error)) throw translated(error);
       }
     }
+  }
+
+  /**
+   * Throws Misconfigured `database.session-settings` when a session may more, or longer, than it must. Behind a pooler,
+   * where nothing could be asked for at its start, this is done before the first statement.
+   */
+  async checkSession(): Promise<void> {
+    await refuseWrongSession((statement) => this.#send(this.pool, statement), this.#options).catch(throwTranslated);
+    this.#isSessionKnown = true;
   }
 
   #dataSource(): Promise<DataSource> {
@@ -212,7 +227,16 @@ export class Database {
     statement: Statement,
   ): Promise<R[]> {
     const { name, text } = statement;
-    return this.#meter.measure(name, text, async () => (await target.query<R>(queryConfig(statement))).rows);
+    return this.#meter.measure(name, text, async () => (await target.query<R>(this.#queryConfig(statement))).rows);
+  }
+
+  /** A name would be prepared in one session of the pooler and missed in the next. */
+  #queryConfig({ name, text, values = [] }: Statement): pg.QueryConfig {
+    return {
+      ...(this.#options.pooler === 'transaction' ? {} : { name: preparedName(name) }),
+      text,
+      values: values as unknown[],
+    };
   }
 
   /** Statements about the transaction itself. */
@@ -258,20 +282,6 @@ export class Database {
     );
   }
 }
-
-/** TypeORM on the pool that is already there: it asks the driver for a pool and is handed ours. */
-function openDataSource(pool: pg.Pool, entities: readonly EntitySchema[]): Promise<DataSource> {
-  const Pool = function () {
-    return pool;
-  };
-  return new DataSource({ type: 'postgres', driver: { ...pg, Pool }, entities: [...entities] }).initialize();
-}
-
-const queryConfig = (statement: Statement): pg.QueryConfig => ({
-  name: preparedName(statement.name),
-  text: statement.text,
-  values: (statement.values ?? []) as unknown[],
-});
 
 // PostgreSQL tells prepared statements apart by this many bytes of their names, and no more.
 const PREPARED_NAME_MAX = 63;

@@ -23,8 +23,9 @@ export const postgresProjectionsUnderTest = async (
   _projection: Projection,
   types: EventTypes,
   options: Partial<DatabaseOptions> = {},
+  open: () => Promise<PostgresUnderTest> = postgresUnderTest,
 ): Promise<PostgresProjectionsUnderTest> => {
-  const postgres = await postgresUnderTest();
+  const postgres = await open();
   await postgres.administrator.query(TABLE);
   const worker = postgres.connect('groundwork_worker', options);
   const signals = new Signals(worker, postgres.url, new MemoryLogger());

@@ -31,7 +31,10 @@ export interface Stores {
   readonly worker: Database;
 }
 
-export async function postgresUnderTest(): Promise<PostgresUnderTest> {
+/** `through` says how a process reaches the database of this name, where that is not directly. */
+export async function postgresUnderTest(
+  through: (database: string, role: DatabaseRole) => Partial<DatabaseOptions> = () => ({}),
+): Promise<PostgresUnderTest> {
   const { url, drop } = await testDatabase();
   const administrator = new pg.Client({ connectionString: url });
   await administrator.connect();
@@ -43,6 +46,7 @@ export async function postgresUnderTest(): Promise<PostgresUnderTest> {
       role,
       logger: new MemoryLogger(),
       metrics: new MemoryMetrics(),
+      ...through(new URL(url).pathname.slice(1), role),
       ...options,
     });
     opened.push(database);
@@ -77,7 +81,8 @@ export async function postgresUnderTest(): Promise<PostgresUnderTest> {
   };
 }
 
-const DEFAULTS = {
+/** What is set where a test says nothing else. */
+export const DEFAULTS = {
   applicationName: 'groundwork-test',
   poolSizeMax: 10,
   connectTimeoutMs: 5_000,

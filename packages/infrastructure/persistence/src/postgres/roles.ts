@@ -1,4 +1,6 @@
 // The three roles of a Groundwork database and the logins that may take them, as SQL that may be run again at any time.
+import { sessionSettings } from './connection-config.ts';
+
 const ROLES = `
 do $$ begin
   if not exists (select from pg_roles where rolname = 'groundwork_owner') then
@@ -49,6 +51,27 @@ grant groundwork_app to ${quoted(api)};
 grant groundwork_worker to ${quoted(worker)};
 grant groundwork_owner to ${quoted(migration)};
 ${schema(database)}`;
+
+/**
+ * What an administrator runs when api and worker reach the database through a pooler: their sessions have from their
+ * login what they otherwise ask for at the start. To be run again when the time limits of the settings change.
+ */
+export const pooledLoginSql = (database: string, { api, worker }: Logins, limits: SessionLimits): string =>
+  (
+    [
+      [api, 'groundwork_app'],
+      [worker, 'groundwork_worker'],
+    ] as const
+  )
+    .flatMap(([login, role]) =>
+      Object.entries(sessionSettings({ ...limits, role })).map(
+        ([name, value]) =>
+          `alter role ${quoted(login)} in database ${quoted(database)} set ${name} = '${value.replaceAll("'", "''")}';`,
+      ),
+    )
+    .join('\n');
+
+export type SessionLimits = Omit<Parameters<typeof sessionSettings>[0], 'role'>;
 
 /**
  * What `migrate` runs by itself where its login may: that login takes all three roles, so that one that was given for

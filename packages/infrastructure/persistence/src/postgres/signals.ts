@@ -1,9 +1,10 @@
 // NOTIFY and LISTEN: they shorten waits and carry no facts.
-import type { ChangeChannel, ChangeNotifications, Logger } from '@groundwork/application';
+import { Misconfigured, type ChangeChannel, type ChangeNotifications, type Logger } from '@groundwork/application';
 import { randomInt } from 'node:crypto';
 import pg from 'pg';
 import { keepAlive, noticesLostPeers } from './connection-config.ts';
 import type { Database } from './database.ts';
+import { DIRECT_OPTION, isOptionRefused, pooled, refusePooler } from './direct-connection.ts';
 import { Waits } from './waits.ts';
 
 // A notification in the append's own transaction costs a quarter of the throughput (24,600 to 17,900 appends a second
@@ -22,8 +23,10 @@ const LIFELINE_MAX = 2 ** 31;
 type Listener = pg.Client & { readonly processID: number };
 
 export class Signals implements ChangeNotifications {
+  /** Why nobody listens although they should. */
+  fault: Misconfigured | undefined;
   readonly #database: Database;
-  readonly #url: string;
+  readonly #url: string | undefined;
   readonly #logger: Logger;
   readonly #waits = new Waits();
   readonly #announcedAt = new Map<ChangeChannel, number>();
@@ -36,7 +39,8 @@ export class Signals implements ChangeNotifications {
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(database: Database, url: string, logger: Logger) {
+  /** `url` leads to PostgreSQL itself; without it nobody listens, and every wait lasts to its end. */
+  constructor(database: Database, url: string | undefined, logger: Logger) {
     this.#database = database;
     this.#url = url;
     this.#logger = logger;
@@ -96,14 +100,14 @@ export class Signals implements ChangeNotifications {
 
   /** Only processes that wait need the connection; it is made anew, with growing pauses, for as long as they live. */
   #startListening(attempt = 0): void {
-    if (this.#listening || this.#closed) return;
+    if (this.#listening || this.#closed || this.#url === undefined) return;
     this.#listening = true;
     const listener = new pg.Client({
       connectionString: this.#url,
       application_name: 'groundwork-listen',
       ...keepAlive,
       // It needs no rights at all; the connection that is always open has the fewest there are.
-      options: `-c role=groundwork_app ${noticesLostPeers}`,
+      options: `-c role=groundwork_app ${noticesLostPeers} ${DIRECT_OPTION}`,
     });
     this.#listener = listener;
     const lost = (): void => {
@@ -118,6 +122,7 @@ export class Signals implements ChangeNotifications {
     listener.on('notification', ({ channel }) => this.#waits.ring(channel === 'groundwork_log' ? 'log' : 'commands'));
     listener
       .connect()
+      .then(() => refusePooler(listener))
       .then(() => this.#holdLifeline(listener as Listener))
       .then(() => listener.query('listen groundwork_log; listen groundwork_commands'))
       .then(() => {
@@ -125,7 +130,18 @@ export class Signals implements ChangeNotifications {
         // Whatever came while nobody listened.
         this.#waits.ringAll();
       })
-      .catch(lost);
+      .catch((error: unknown) => {
+        if (error instanceof Misconfigured || isOptionRefused(error)) this.#refuse(listener);
+        else lost();
+      });
+  }
+
+  /** Trying again would not help: somebody has to name the right place. */
+  #refuse(listener: pg.Client): void {
+    this.fault = pooled();
+    this.#logger.error(this.fault.message, { code: this.fault.code, next: this.fault.next });
+    this.#listener = undefined;
+    void listener.end().catch(() => undefined);
   }
 
   async #holdLifeline(listener: Listener): Promise<void> {
