@@ -1,4 +1,4 @@
-// The event store keeps its contract, and tenants stay apart, through a PgBouncer in transaction mode, where no two statements share a session.
+// The event store keeps its contract, and tenants stay apart, through a PgBouncer in transaction mode.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { TenantId } from '@groundwork/domain';
