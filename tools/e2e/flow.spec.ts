@@ -294,7 +294,7 @@ describe('the whole product', () => {
       expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
     expect(await json('/v1/projections/clients.client-list')).toMatchObject({ lagEvents: 0, parked: 0 });
     expect(product.lines.filter((line) => /unhandled|uncaught|"level":"error"/i.test(line))).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   /** The text of the last member of an answer, exactly as it was sent. */
   function behind(member: string, end: RegExp, answer: string): string {

@@ -201,14 +201,23 @@ async function each<T, R>(items: readonly T[], work: (item: T) => Promise<R>): P
   return results;
 }
 
-const textsOf = (answers: Answers): string[] =>
-  [...answers.values()].flatMap(({ text }) => (text.startsWith('{') ? textsIn(JSON.parse(text)) : []));
-/** Not times, numbers and long texts. */
-const isName = (text: string): boolean => text.length <= 200 && !/^(\d{4}-\d\d-\d\dT.*|\d*)$/.test(text);
+const textsOf = (answers: Answers): string[] => [...answers.values()].flatMap(textsOfOne);
+const textsOfOne = ({ text }: Answer): string[] => (text.startsWith('{') ? textsIn(JSON.parse(text)) : []);
+/** Not times, numbers, long texts, nor the words of the product (states, columns, codes), which name no tenant. */
+const isName = (text: string): boolean =>
+  text.length <= 200 &&
+  !/^(\d{4}-\d\d-\d\dT.*|\d*)$/.test(text) &&
+  (!/^[a-z]+([._-][a-z]+)*$/.test(text) || /acme|rival/.test(text));
 const namesOf = (answers: Answers, other: Answers): string[] => {
   const known = new Set(textsOf(other));
-  return [...new Set(textsOf(answers))].filter((text) => isName(text) && !known.has(text));
+  const isSecret = (text: string): boolean => isName(text) && !known.has(text);
+  return [...new Set([...answers.values()].flatMap((answer) => fewOfEachShape(textsOfOne(answer).filter(isSecret))))];
 };
+/** A list of forty ids asks the same question forty times. */
+const fewOfEachShape = (texts: readonly string[]): string[] =>
+  [...Map.groupBy(new Set(texts), (text) => text.replaceAll(/[0-9a-f]{4,}|\d+/g, '0')).values()].flatMap((alike) =>
+    alike.slice(0, 2),
+  );
 /** Types of streams and names of projections: what may stand in a path beside a name. */
 const wordsOf = (answers: Answers): string[] =>
   [
@@ -250,7 +259,7 @@ describe('every route, asked by two tenants', () => {
       if (!path.startsWith('/v1/projections'))
         expect([path, text]).toEqual([path, (await ask('acme', { method: 'GET', path })).text]);
     }
-  }, 60_000);
+  }, 180_000);
 
   it('S1-05 follows the events of its own tenant only, also from the beginning', async () => {
     const leaving = new AbortController();

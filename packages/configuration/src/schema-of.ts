@@ -1,7 +1,7 @@
 // What modules say about the database and about what is stored in it, found without making anything else of them.
 import 'reflect-metadata'; // Inversify asks for it, though nothing here is decorated.
 import { EventTypeDefinition, EventTypes, Projection, type Port } from '@groundwork/application';
-import { DataMigration, MigrationClass, ReadModelEntity } from '@groundwork/persistence';
+import { DataMigration, INSTALLATION_EVENT_TYPES, MigrationClass, ReadModelEntity } from '@groundwork/persistence';
 import { Container, type ContainerModule, type ServiceIdentifier } from 'inversify';
 
 /** What `migrate` takes beside the platform's own migrations. */
@@ -18,7 +18,7 @@ export const dataMigrationsOf = (modules: readonly ContainerModule[]): Promise<r
 
 /** The event types that the log may hold. */
 export const eventTypesOf = async (modules: readonly ContainerModule[]): Promise<EventTypes> =>
-  new EventTypes(await allBound(modules, EventTypeDefinition));
+  new EventTypes([...INSTALLATION_EVENT_TYPES, ...(await allBound(modules, EventTypeDefinition))]);
 
 /** The read models that are built of the log. */
 export const projectionsOf = (modules: readonly ContainerModule[]): Promise<readonly Projection[]> =>

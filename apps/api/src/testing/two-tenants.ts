@@ -31,10 +31,10 @@ export function* namingQuestions(
   knownWords: readonly string[],
 ): Iterable<Question> {
   for (const { method, path, query } of endpoints) {
+    const parameters = path.includes(':') || query === undefined ? [] : queryParameters(path, endpoints);
     for (const names of secrets) {
       for (const filled of fillings(path, names, knownWords)) yield { method, path: filled, names };
-      if (path.includes(':') || query === undefined) continue;
-      for (const parameter of queryParameters(path, endpoints)) {
+      for (const parameter of parameters) {
         yield { method, path: `${path}?${parameter}=${encodeURIComponent(names)}`, names };
       }
     }

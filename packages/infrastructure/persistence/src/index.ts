@@ -57,5 +57,12 @@ export { verifyDatabase, type Verification, type VerifyOptions } from './verify/
 export { exportTenant } from './tenants/export-tenant.ts';
 export { importTenant, type ImportReport } from './tenants/import-tenant.ts';
 export type { TenantManifest } from './tenants/tenant-files.ts';
-export { dropTenant, listDroppedTenants, listTenants, type TenantDrop, type TenantFacts } from './tenants/tenants.ts';
+export {
+  dropTenant,
+  INSTALLATION_EVENT_TYPES,
+  listDroppedTenants,
+  listTenants,
+  type TenantDrop,
+  type TenantFacts,
+} from './tenants/tenants.ts';
 export { MigrationClass, ReadModelEntity, TenantDatabase } from './tenant-database.ts';

@@ -20,6 +20,7 @@ import {
   postgresProjectionsUnderTest,
   type PostgresProjectionsUnderTest,
 } from '../postgres/postgres-projections-under-test.ts';
+import { verifyDatabase } from '../verify/verify-database.ts';
 import { exportTenant } from './export-tenant.ts';
 import { importTenant } from './import-tenant.ts';
 import { dropTenant, INSTALLATION_EVENT_TYPES, listDroppedTenants, listTenants } from './tenants.ts';
@@ -84,6 +85,11 @@ const rows = async (ports: PostgresProjectionsUnderTest, sql: string, ...values:
   (await ports.administrator.query(sql, values)).rows;
 const readModel = (ports: PostgresProjectionsUnderTest): Promise<unknown[]> =>
   rows(ports, 'select * from contract.note where tenant = $1 order by id', mine);
+/** What `gw verify` finds. */
+async function findings({ url }: PostgresProjectionsUnderTest): Promise<readonly string[]> {
+  const options = { types, projections: [noteList], sampleSize: 100, onProgress: () => undefined };
+  return (await verifyDatabase(url, options)).findings.map(({ check }) => check);
+}
 /** Everything of an event but its place in the whole log. */
 const events = (ports: PostgresProjectionsUnderTest): Promise<unknown[]> =>
   rows(
@@ -136,6 +142,7 @@ describe('A tenant that moves', () => {
     // It goes on there as if it had always been there.
     const [stream] = (await elsewhere.events.query(mine!, { after: 0n, limit: 1 })).map((event) => event.stream);
     expect((await write(elsewhere, mine!, stream)).streamVersion).toBe(3);
+    expect(await findings(elsewhere)).toEqual([]);
   });
 
   it('is refused whole where a file was changed, where it is known, and where its tables are not', async () => {
@@ -231,6 +238,9 @@ describe('A tenant that is dropped', () => {
               (max(position) - count(*))::int as missing from groundwork.event`,
     )) as [{ removed: number; missing: number }];
     expect([removed, missing]).toEqual([9, 9]);
+    expect(await findings(home)).toEqual([]);
+    await home.administrator.query('delete from groundwork.event where position = 2');
+    expect(await findings(home)).toContain('position-missing');
   });
 
   it('gets no row from a worker that had read its events before', async () => {

@@ -117,6 +117,11 @@ export class Findings {
     this.#found.set(check, found);
   }
 
+  /** Takes back what was found exactly as often as there is a good reason for it. */
+  explain(check: CheckName, count: number): void {
+    if (this.#found.get(check)?.count === count) this.#found.delete(check);
+  }
+
   all(): readonly Finding[] {
     return [...this.#found].map(([check, found]) => {
       const [message, next] = CHECKS[check];

@@ -202,7 +202,7 @@ const APPEND = `
 
 // An event as one text, its parts divided by U+001F, which neither JSON nor any name can hold; the payload comes last.
 // PostgreSQL writes it in 0.5 µs more than fifteen columns take, and a client reads it in 1.3 µs where those take 4.8.
-// Times are milliseconds. An SQL function of one expression costs no call: the planner puts the expression in its place.
+// Times are milliseconds. An SQL function of one expression costs no call: the planner writes the expression instead.
 const EVENT_TEXT = `
   create function groundwork.event_text(e groundwork.event, stream_type text, stream_name text) returns text
     language sql stable
@@ -211,8 +211,8 @@ const EVENT_TEXT = `
       (date_part('epoch', e.recorded_at) * 1000)::bigint, e.metadata, coalesce(e.validation, ''), e.data);
 `;
 
-// A page is read into memory as a whole: of the rows of `page`, in the order of their positions, the first that fit into
-// byte_count_max, one at least. Sizes are known without detoasting.
+// A page is read into memory as a whole: of the rows of `page`, in the order of their positions, the first that fit
+// into byte_count_max, one at least. Sizes are known without detoasting.
 const fitting = (page: string): string => `
       select p.event from (${page}) p where p.bytes_before < byte_count_max order by p.position`;
 const BYTES_BEFORE = `sum(octet_length(e.data)) over (order by e.position rows unbounded preceding)
@@ -260,7 +260,7 @@ const WITHIN_TENANT = `
   end $$;
 `;
 
-// Positions have no gaps but those of dropped tenants, so a window of positions bounds the work of one page however rare
+// Only dropped tenants leave gaps in the positions, so a window of them bounds the work of one page however rare
 // the wanted types are.
 const READ_LOG = `
   create function groundwork.read_log(

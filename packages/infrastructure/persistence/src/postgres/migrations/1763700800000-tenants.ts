@@ -71,9 +71,9 @@ const RECORD_OPERATION = `
   revoke all on function groundwork.removed_event_count from public;
 `;
 
-// Everything but the events first, without the log's lock; then, under it, the events and what came meanwhile. The end of
-// the log is looked up before they are gone. The slices of all projections get a new epoch: a worker that has read events
-// of the tenant and not yet stored what they lead to has to read again.
+// Everything but the events first, without the log's lock; then, under it, the events and what came meanwhile. The end
+// of the log is looked up before they are gone. The slices of all projections get a new epoch: a worker that has read
+// events of the tenant and not yet stored what they lead to has to read again.
 const DROP_TENANT = `
   create function groundwork.drop_tenant(of_tenant text, by_whom text) returns jsonb
     language plpgsql security definer set search_path = groundwork, pg_catalog, pg_temp as $$
