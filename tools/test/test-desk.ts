@@ -12,6 +12,8 @@ export interface TestDesk {
 export async function openTestDesk(): Promise<TestDesk> {
   let cluster: Promise<TestCluster> | undefined;
   const server = createServer((_request, response) => {
+    // A test process asks seldom: a connection that is kept would be closed at the moment of its next question.
+    response.setHeader('connection', 'close');
     // Most runs of a single project never ask, and should not load the database layer.
     cluster ??= import('./test-cluster.ts').then(({ startTestCluster }) => startTestCluster());
     cluster.then(
