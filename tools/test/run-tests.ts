@@ -30,7 +30,8 @@ process.exitCode = summary.failed > 0 ? 1 : 0;
 
 /** A process group of its own, so that everything the tests have started can be ended with it. */
 function startJest(extra: string[]): ChildProcess {
-  const options = ['--config', 'jest.config.mjs', '--maxWorkers=2', '--json', `--outputFile=${resultsFile}`];
+  // One at a time: programs that are killed and started again against the clock need the processors that there are.
+  const options = ['--config', 'jest.config.mjs', '--maxWorkers=1', '--json', `--outputFile=${resultsFile}`];
   return spawn(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), ...options, ...extra], {
     cwd: root,
     detached: true,

@@ -1,5 +1,5 @@
-// Those messages of PostgreSQL's streaming replication and its plugin pgoutput that tell where something was added.
-// https://www.postgresql.org/docs/15/protocol-replication.html, …/protocol-logicalrep-message-formats.html
+// Those messages of PostgreSQL's streaming replication and its plugin pgoutput that tell where something was added
+// (PostgreSQL 15 documentation, chapters 55.4, 55.5 and 55.9: protocol-replication, protocol-logicalrep-message-formats).
 
 /** The tables by the number under which the server names them in this stream. */
 export type Inserts = Map<number, string>;
