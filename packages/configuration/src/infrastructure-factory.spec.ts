@@ -5,6 +5,7 @@ import {
   EventTypeDefinition,
   Misconfigured,
   port,
+  RoleDefinition,
 } from '@groundwork/application';
 import { EventBridgePublisher, MemoryEventPublisher } from '@groundwork/messaging';
 import { TenantDatabase } from '@groundwork/persistence';
@@ -29,8 +30,10 @@ import {
 import { platformModules } from './platform-modules.ts';
 import { readSettings } from './platform.settings.ts';
 
+const reader: RoleDefinition = { role: 'note-reader', permissions: [] };
 const notes = new ContainerModule(({ bind }) => {
   bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue({ type: 'NoteTaken', schemaVersion: 1 });
+  bind<RoleDefinition>(RoleDefinition).toConstantValue(reader);
 });
 
 // Nothing connects before it is used, so no database has to be there.
@@ -62,7 +65,7 @@ describe('infrastructureFactory', () => {
     expect(factory.get(CommandStore)).toBe(factory.commandStore);
     expect(factory.get(TenantDatabase)).toBe(factory.readModels);
     expect(factory.get(EventPublisher)).toBe(factory.publisher);
-    expect(factory.get(EventTypeDefinition)).toEqual({ type: 'NoteTaken', schemaVersion: 1 });
+    expect(factory.get(RoleDefinition)).toBe(reader);
   });
 
   it('S0-39 gives parts of the same making as the container of a program', async () => {

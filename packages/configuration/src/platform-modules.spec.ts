@@ -22,7 +22,16 @@ const kiln = new ContainerModule(({ bind }) => {
 });
 
 /** Of these there may be any number; contexts bring them. Every other port needs its one adapter. */
-const MANY = ['CommandHandler', 'Endpoint', 'EventTypeDefinition', 'HealthCheck', 'Projection', 'RoleDefinition'];
+const MANY = [
+  'CommandHandler',
+  'Endpoint',
+  'EventSubscriber',
+  'EventTypeDefinition',
+  'HealthCheck',
+  'Projection',
+  'RoleDefinition',
+  'StreamModel',
+];
 
 const portNames = Object.values(application)
   .filter(

@@ -116,7 +116,7 @@ describe('decideAndAppend', () => {
   it('holds no more of a stream of 1,000 large events than one at a time', async () => {
     const [countMax, bytesMax, state] = [1_000, 900_000, { heapUsedMax: 0 }];
     const [event] = await collected(await oneSeatTaken());
-    const large = Buffer.alloc(bytesMax, 'x');
+    const large = Buffer.from(JSON.stringify('x'.repeat(bytesMax)));
     const log = Object.assign(newLog(), {
       async *readStream() {
         for (let version = 1; version <= countMax; version++) {

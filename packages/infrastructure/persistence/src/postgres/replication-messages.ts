@@ -1,5 +1,5 @@
 // Those messages of PostgreSQL's streaming replication and its plugin pgoutput that tell where something was added
-// (PostgreSQL 15 documentation, chapters 55.4, 55.5 and 55.9: protocol-replication, protocol-logicalrep-message-formats).
+// (PostgreSQL 15 documentation: Streaming Replication Protocol, Logical Replication Message Formats).
 
 /** The tables by the number under which the server names them in this stream. */
 export type Inserts = Map<number, string>;
