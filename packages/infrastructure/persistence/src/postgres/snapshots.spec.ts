@@ -34,8 +34,10 @@ describe('a snapshot in PostgreSQL', () => {
     const tenant = await thirteen();
     const sent = jest.spyOn(stores.app, 'query');
     expect(await counters.load(tenant, 'c-1')).toEqual({ state: { count: 13 }, streamVersion: 13 });
-    expect(sent).toHaveBeenCalledTimes(1);
-    expect(await sent.mock.results[0]!.value).toHaveLength(1 + 3);
+    // The appends before may still be announced to others.
+    const reads = sent.mock.results.filter((_, at) => sent.mock.calls[at]![0].name !== 'announce');
+    expect(reads).toHaveLength(1);
+    expect(await reads[0]!.value).toHaveLength(1 + 3);
     sent.mockRestore();
   });
 
