@@ -38,6 +38,8 @@ export interface ProjectionRunnerSettings {
   readonly pollIntervalMs: number;
   /** How often an event is tried, in this process or in those that it ends, before its stream is parked; from 3. */
   readonly attemptsMax: number;
+  /** How many workers in a row may be lost over one event before its stream is parked. */
+  readonly ownersLostMax: number;
   readonly retryDelayMs: number;
   readonly retryDelayMaxMs: number;
   /** Between two looks at who holds which slice, and two reports. */
@@ -51,6 +53,8 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   leaseMs: 15_000,
   pollIntervalMs: 1_000,
   attemptsMax: 5,
+  // Fifty kills of workers within moments of their start once took five over an innocent event.
+  ownersLostMax: 25,
   retryDelayMs: 50,
   retryDelayMaxMs: 30_000,
   reportIntervalMs: 500,
@@ -94,8 +98,9 @@ export class ProjectionRunner {
     this.#ports = ports;
     this.#settings = { ...PROJECTION_RUNNER_DEFAULTS, ...settings };
     this.#report = new ProjectionReport(projection, ports);
-    const { attemptsMax, retryDelayMs: delayMs, batchSizeMax } = this.#settings;
-    this.#suspicion = new Suspicion(ports.store, { attemptsMax, delayMs, batchSizeMax });
+    const { ownersLostMax: attemptsMax, retryDelayMs, pollIntervalMs, batchSizeMax } = this.#settings;
+    const delays = { delayMs: retryDelayMs, delayMaxMs: pollIntervalMs };
+    this.#suspicion = new Suspicion(ports.store, { attemptsMax, ...delays, batchSizeMax });
     this.#logger = ports.logger.child({ projection: projection.name });
   }
 

@@ -19,6 +19,7 @@ export interface SuspicionPolicy {
   readonly attemptsMax: number;
   /** Before the first further attempt at a suspect; doubled before each one after it. */
   readonly delayMs: number;
+  readonly delayMaxMs: number;
   /** The most that a lost owner can have had in hand. */
   readonly batchSizeMax: number;
 }
@@ -64,7 +65,8 @@ export class Suspicion {
     if (ownersLost >= this.#policy.attemptsMax) {
       return take(slice, event, { event, error: handlerEndedProcess(ownersLost), attempts: ownersLost });
     }
-    if (isKnown) await pause(this.#policy.delayMs * 2 ** (ownersLost - OWNERS_LOST_IN_COMPANY_MAX));
+    const { delayMs, delayMaxMs } = this.#policy;
+    if (isKnown) await pause(Math.min(delayMaxMs, delayMs * 2 ** (ownersLost - OWNERS_LOST_IN_COMPANY_MAX)));
     return whileNoOtherIsTried(async () =>
       take(await this.#store.suspect(slice, event.position, ownersLost), event, undefined),
     );

@@ -93,7 +93,7 @@ function describeDeadlyEvents(ports: () => ProjectionStoreUnderTest): void {
         });
     });
     const [parked] = await eventually(async () => {
-      const settings = { owner: `worker-${deaths}`, slices: 1, leaseMs: 1, attemptsMax: ATTEMPTS_MAX };
+      const settings = { owner: `worker-${deaths}`, slices: 1, leaseMs: 1, ownersLostMax: ATTEMPTS_MAX };
       await newRunner({ ...ports(), store: mortal }, deadly, settings).runner.runOnce();
       const found = await ports().deadLetters.list(tenant, { limit: 10 });
       return found.length > 0 && found;

@@ -35,6 +35,7 @@ export function newRunner(
       slices: 2,
       leaseMs: LEASE_MS,
       attemptsMax: 3,
+      ownersLostMax: 3,
       retryDelayMs: 1,
       pollIntervalMs: 20,
       reportIntervalMs: 0,
