@@ -53,7 +53,7 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   leaseMs: 15_000,
   pollIntervalMs: 1_000,
   attemptsMax: 5,
-  // Fifty kills of workers within moments of their start once took five over an innocent event.
+  // Workers may be killed many times in a row within moments of their start, for reasons that no event has to do with.
   ownersLostMax: 25,
   retryDelayMs: 50,
   retryDelayMaxMs: 30_000,
@@ -98,9 +98,8 @@ export class ProjectionRunner {
     this.#ports = ports;
     this.#settings = { ...PROJECTION_RUNNER_DEFAULTS, ...settings };
     this.#report = new ProjectionReport(projection, ports);
-    const { ownersLostMax: attemptsMax, retryDelayMs, pollIntervalMs, batchSizeMax } = this.#settings;
-    const delays = { delayMs: retryDelayMs, delayMaxMs: pollIntervalMs };
-    this.#suspicion = new Suspicion(ports.store, { attemptsMax, ...delays, batchSizeMax });
+    const { ownersLostMax, retryDelayMs: delayMs, pollIntervalMs: delayMaxMs, batchSizeMax } = this.#settings;
+    this.#suspicion = new Suspicion(ports.store, { ownersLostMax, delayMs, delayMaxMs, batchSizeMax });
     this.#logger = ports.logger.child({ projection: projection.name });
   }
 

@@ -15,8 +15,8 @@ export const OWNERS_LOST_IN_COMPANY_MAX = 2;
 export const PAGE_OF_SUSPECTS = 20;
 
 export interface SuspicionPolicy {
-  /** So often an event may have ended its worker before its stream is parked. */
-  readonly attemptsMax: number;
+  /** So many workers in a row may be lost over one event before its stream is parked. */
+  readonly ownersLostMax: number;
   /** Before the first further attempt at a suspect; doubled before each one after it. */
   readonly delayMs: number;
   readonly delayMaxMs: number;
@@ -62,7 +62,7 @@ export class Suspicion {
   async #takeAlone(slice: Slice, event: RecordedEvent, take: TakeOne): Promise<Slice> {
     const isKnown = slice.suspect === event.position;
     const ownersLost = isKnown ? slice.ownersLost : OWNERS_LOST_IN_COMPANY_MAX;
-    if (ownersLost >= this.#policy.attemptsMax) {
+    if (ownersLost >= this.#policy.ownersLostMax) {
       return take(slice, event, { event, error: handlerEndedProcess(ownersLost), attempts: ownersLost });
     }
     const { delayMs, delayMaxMs } = this.#policy;

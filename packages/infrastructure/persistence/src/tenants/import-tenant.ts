@@ -17,7 +17,7 @@ const [EVENT, COMMAND, PARKED] = ['groundwork.event', 'groundwork.command', 'gro
 /**
  * Checks every file, then stores the tenant in one transaction: events behind all that there is, with their ids,
  * versions, times and exact texts, then everything else. Projections follow as with any events. Other tenants’ appends
- * wait while the events are moved into the log (measured: some 60,000 a second).
+ * wait while the events are moved into the log.
  *
  * Throws InvalidInput `tenant.not-an-export`, `tenant.export-damaged`; Conflict `tenant.exists`; Misconfigured
  * `tenant.newer-export`.
