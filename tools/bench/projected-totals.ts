@@ -8,6 +8,7 @@ import {
   Metrics,
   ProjectionRunner,
   ProjectionStore,
+  TimeLimit,
   upsertProjection,
   type LogFields,
 } from '@groundwork/application';
@@ -101,6 +102,7 @@ function runnerOf(app: App, logger = app.get(Logger)): { runner: ProjectionRunne
     signal: app.get(LogSignal),
     clock: app.get(Clock),
     ids,
+    timeLimit: app.get(TimeLimit),
     logger,
     metrics: app.get(Metrics),
   };

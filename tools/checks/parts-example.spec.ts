@@ -9,6 +9,7 @@ import {
   Projection,
   ProjectionRunner,
   ProjectionStore,
+  TimeLimit,
 } from '@groundwork/application';
 import { clientsModule, clientsSettings } from '@groundwork/clients';
 import { infrastructureFactory, migrate, migrationsOf } from '@groundwork/configuration';
@@ -67,6 +68,7 @@ async function followTheLog(): Promise<void> {
     signal: factory.get(LogSignal),
     clock: factory.get(Clock),
     ids: factory.get(Ids),
+    timeLimit: factory.get(TimeLimit),
     logger: factory.get(Logger),
     metrics: factory.get(Metrics),
   };

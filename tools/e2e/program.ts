@@ -24,10 +24,16 @@ const root = join(import.meta.dirname, '../..');
 const endWithParent = join(root, 'apps/cli/src/start/end-with-parent.ts');
 const START_WAIT_MAX_MS = 30_000;
 
-/** Starts it on free ports. */
-export function startProgram(name: 'api' | 'worker', settings: Readonly<Record<string, string>>): Program {
+/** Starts one of the apps, or the program of a path, on free ports; behind the words of another command if given. */
+export function startProgram(
+  name: 'api' | 'worker' | (string & {}),
+  settings: Readonly<Record<string, string>>,
+  behind: readonly string[] = [],
+): Program {
   const lines: string[] = [];
-  const child = spawn(process.execPath, ['--import', endWithParent, join(root, 'apps', name, 'src/main.ts')], {
+  const main = name.endsWith('.ts') ? name : join(root, 'apps', name, 'src/main.ts');
+  const [command, ...words] = [...behind, process.execPath, '--import', endWithParent, main];
+  const child = spawn(command!, words, {
     env: { PATH: process.env['PATH'], PORT: '0', MANAGEMENT_PORT: '0', ...settings },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -1,7 +1,15 @@
 // The ways back: from a row to its events, from a request to all that followed, from a stream to every state it had.
 import { ProjectionRunner, streamModel, type Projection, type RecordedEvent, type Row } from '@groundwork/application';
 import type { Decider, DomainEvent, TenantId } from '@groundwork/domain';
-import { MemoryLogger, MemoryMetrics, newCommand, newEvent, SeededIds, SystemClock } from '@groundwork/testing';
+import {
+  MemoryLogger,
+  MemoryMetrics,
+  newCommand,
+  newEvent,
+  SeededIds,
+  SystemClock,
+  VmTimeLimit,
+} from '@groundwork/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { apiUnderTest, type ApiUnderTest } from './testing/api-under-test.ts';
 
@@ -73,7 +81,9 @@ beforeAll(async () => {
   const stored = (await under.commands.get(TENANT, followUp.id))!;
   await under.commands.fail(stored, 'worker', { code: 'notes.refused', message: 'Nobody listens.' });
   const [clock, logger, metrics, ids] = [new SystemClock(), new MemoryLogger(), new MemoryMetrics(), new SeededIds()];
-  const ports = { store: under.projections, log: under.log, signal: under.signal, clock, logger, metrics, ids };
+  const timeLimit = new VmTimeLimit();
+  const running = { clock, logger, metrics, ids, timeLimit };
+  const ports = { store: under.projections, log: under.log, signal: under.signal, ...running };
   while (await new ProjectionRunner(notesList, ports, { owner: 'worker' }).runOnce());
 });
 afterAll(async () => under[Symbol.asyncDispose]());

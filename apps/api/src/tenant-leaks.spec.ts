@@ -14,6 +14,7 @@ import {
   Projection,
   ProjectionRunner,
   ProjectionStore,
+  TimeLimit,
   type Endpoint,
 } from '@groundwork/application';
 import {
@@ -165,6 +166,7 @@ function projecting(app: App): () => Promise<void> {
     signal: app.get(LogSignal),
     clock: app.get(Clock),
     ids: app.get(Ids),
+    timeLimit: app.get(TimeLimit),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

@@ -12,6 +12,7 @@ import {
   Projection,
   ProjectionRunner,
   ProjectionStore,
+  TimeLimit,
   type StreamKey,
 } from '@groundwork/application';
 import { compose, contextModules, platformModules, readSettings, type App } from '@groundwork/configuration';
@@ -87,6 +88,7 @@ async function project(app: App): Promise<void> {
     signal: app.get(LogSignal),
     clock: app.get(Clock),
     ids: app.get(Ids),
+    timeLimit: app.get(TimeLimit),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

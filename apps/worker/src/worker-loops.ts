@@ -8,6 +8,7 @@ import {
   type Projection,
   type ProjectionRunnerPorts,
   type Rebuilds,
+  type TimeLimit,
 } from '@groundwork/application';
 import { ownerName, type WorkerSettings } from '@groundwork/configuration';
 import { COMMANDS } from './log-watch.ts';
@@ -15,6 +16,7 @@ import { named, type WorkerLoop } from './worker-loop.ts';
 
 export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'clock' | 'logger' | 'metrics'> {
   readonly ids: Ids;
+  readonly timeLimit: TimeLimit;
   readonly commandQueue: CommandConsumerPorts['queue'];
   readonly commandStore: CommandConsumerPorts['store'];
   readonly projections: readonly Projection[];
@@ -32,8 +34,8 @@ export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): reado
     store: ports.projectionStore,
     logger: ports.logger.child({ context: 'projections' }),
   };
-  const { slices, batchSizeMax, leaseMs, pollIntervalMs } = settings;
-  const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs };
+  const { slices, batchSizeMax, leaseMs, pollIntervalMs, handlerTimeoutMs } = settings;
+  const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs, handlerTimeoutMs };
   const rebuildPorts = { ...projectionPorts, rebuilds: ports.rebuilds };
   return [
     named(COMMANDS, commandConsumer(ports, owner, settings)),

@@ -16,6 +16,7 @@ import {
   Projection,
   ProjectionStore,
   Rebuilds,
+  TimeLimit,
 } from '@groundwork/application';
 import type { PlatformSettings, WorkerSettings } from '@groundwork/configuration';
 import { ContainerModule } from 'inversify';
@@ -47,6 +48,7 @@ export const workerModule = ({
           metrics: Metrics,
           clock: Clock,
           ids: Ids,
+          timeLimit: TimeLimit,
           logger: Logger,
           commandQueue: CommandQueue,
           commandStore: CommandStore,
@@ -56,7 +58,7 @@ export const workerModule = ({
           signal: LogSignal,
           projections: Projection[],
         ) => {
-          const running = { pipeline, metrics, clock, ids, logger, projections };
+          const running = { pipeline, metrics, clock, ids, timeLimit, logger, projections };
           return workerLoops(
             { ...running, commandQueue, commandStore, projectionStore, rebuilds, log, signal },
             settings,
@@ -67,6 +69,7 @@ export const workerModule = ({
           Metrics,
           Clock,
           Ids,
+          TimeLimit,
           Logger,
           CommandQueue,
           CommandStore,
@@ -97,14 +100,7 @@ function bindPumps(bind: Bind, { pumps: isAllowed }: WorkerSettings, isProductio
           { log, notifications, clock, logger: logger.child({ context: 'pumps' }), metrics, subscribers },
           { isAllowed, isProduction },
         ),
-      [
-        EventLog,
-        ChangeNotifications,
-        Clock,
-        Logger,
-        Metrics,
-        { serviceIdentifier: EventSubscriber, isMultiple: true },
-      ],
+      [EventLog, ChangeNotifications, Clock, Logger, Metrics, { serviceIdentifier: EventSubscriber, isMultiple: true }],
     )
     .inSingletonScope();
 }

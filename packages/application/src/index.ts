@@ -124,6 +124,7 @@ export {
   type RebuildState,
   type RowDifference,
 } from './ports/rebuilds.ts';
+export { TimeLimit } from './ports/time-limit.ts';
 export { Tracer } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export { differingColumns } from './projections/differing-columns.ts';

@@ -11,6 +11,7 @@ import {
   EventStore,
   Ids,
   Metrics,
+  TimeLimit,
   Tracer,
 } from '@groundwork/application';
 import { messagingModule } from '@groundwork/messaging';
@@ -22,6 +23,7 @@ import { settingsGroupsOf, type Contexts, type ContextSettings } from './context
 import { platformSettings, type PlatformSettings } from './platform.settings.ts';
 import type { SettingsGroups, SettingsOf } from './read-settings.ts';
 import { shownSettings } from './settings-reference.ts';
+import { ScriptTimeLimit } from './script-time-limit.ts';
 import { SystemClock } from './system-clock.ts';
 import { UuidIds } from './uuid-ids.ts';
 
@@ -59,6 +61,7 @@ export const ownerName = (ids: Ids): string => `${hostname()}-${process.pid}-${i
 const timeAndIdsModule = (): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind<Clock>(Clock).toConstantValue(new SystemClock());
+    bind<TimeLimit>(TimeLimit).toConstantValue(new ScriptTimeLimit());
     bind<Ids>(Ids)
       .toResolvedValue((clock: Clock) => new UuidIds(clock), [Clock])
       .inSingletonScope();

@@ -63,6 +63,12 @@ const workerSettings = z.object({
     variable: 'GW_WORKER_POLL_INTERVAL_MS',
     description: 'How long a worker waits at most before it looks for work again; notifications only shorten it.',
   }),
+  handlerTimeoutMs: wholeNumberSetting(50, 60_000, 500, {
+    variable: 'GW_WORKER_HANDLER_TIMEOUT_MS',
+    description:
+      'How long the handler of one event may take before it is ended and tried again; everything else in the worker ' +
+      'stands still meanwhile, so keep it well below `GW_WORKER_LEASE_MS`.',
+  }),
   pumps: setting(z.stringbool({ truthy: ['on'], falsy: ['off'] }).optional(), {
     variable: 'GW_PUMPS',
     description:

@@ -33,4 +33,5 @@ export {
   type ProjectionStoreUnderTest,
 } from './projection-store/projection-fixture.ts';
 export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
+export { VmTimeLimit } from './vm-time-limit.ts';
 export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

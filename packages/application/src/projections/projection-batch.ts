@@ -9,6 +9,7 @@ import type { Ids } from '../ports/ids.ts';
 import type { ParkedStream, ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
 import { EventsFailed, isRowRefused, type Fault } from './event-faults.ts';
 import { followUpCommands } from './follow-up.ts';
+import type { HandlerCalls } from './handler-calls.ts';
 import type { Projection } from './projection.ts';
 import { RowTable } from './row-table.ts';
 import { upsertBatch } from './upserted-batch.ts';
@@ -17,6 +18,7 @@ export interface Batch {
   readonly projection: Projection;
   readonly slice: Slice;
   readonly ids: Ids;
+  readonly handlers: HandlerCalls;
   /** In the order of their positions. */
   readonly events: readonly RecordedEvent[];
   /** Where the checkpoint stands afterwards. */
@@ -34,7 +36,8 @@ export interface RetryPolicy {
   readonly attemptsMax: number;
   /** Before the second attempt; doubled before each further one. */
   readonly delayMs: number;
-  readonly onRetry: () => void;
+  /** Called before the pause; the next attempt waits for it. */
+  readonly onRetry: () => Promise<void>;
   /** `cause` is the error itself, of which `parked` tells only what all may know. */
   readonly onPark: (parked: Parked, cause: unknown) => void;
 }
@@ -42,9 +45,9 @@ export interface RetryPolicy {
 type Parked = Parameters<ProjectionTransaction['park']>[0];
 
 /**
- * Applies the batch and moves the checkpoint in one transaction. An event whose handler throws is tried again; one
- * that keeps failing, or whose row the database refuses, parks its stream, and the others take effect. Any other error
- * is thrown: nothing has changed, and the same batch may succeed later.
+ * Applies the batch and moves the checkpoint in one transaction. An event whose handler throws or hangs is tried again;
+ * one that keeps failing, or whose row the database refuses, parks its stream, and the others take effect. Any other
+ * error is thrown: nothing has changed, and the same batch may succeed later.
  */
 export async function takeEffect(batch: Batch, store: ProjectionStore, retry: RetryPolicy): Promise<Slice> {
   const attempts = new Map<string, number>();
@@ -66,12 +69,13 @@ export async function takeEffect(batch: Batch, store: ProjectionStore, retry: Re
           attempts.set(event.id, count);
           if (count >= retry.attemptsMax) poison.set(event.id, { event, error: cause, attempts: count });
         }
+        await retry.onRetry();
         if (error.faults.some(({ event }) => !poison.has(event.id))) await pause(retry.delayMs * 2 ** round);
       } else if (isRowRefused(error)) {
         const event = await firstRefused(batch, store, poison);
         poison.set(event.id, { event, error, attempts: 1 });
+        await retry.onRetry();
       } else throw error;
-      retry.onRetry();
     }
   }
 }
@@ -96,38 +100,60 @@ async function effect(
   const halted = new Set(
     (await tx.parked()).filter(({ id }) => id !== resumed?.id).map(({ stream }) => streamKey(stream.tenant, stream)),
   );
-  const faults: Fault[] = [];
-  const keyed: { event: RecordedEvent; key: string }[] = [];
-  const streamOfRow = new Map<string, string>();
-  let isPoisoned = false;
-  for (const event of events) {
-    const stream = streamKey(event.tenant, event.stream);
-    if (halted.has(stream)) continue;
-    const fault = poison.get(event.id);
-    if (fault !== undefined) {
-      halted.add(stream);
-      isPoisoned = true;
-      await tx.park(parkedBy(fault, batch));
-      continue;
-    }
-    try {
-      const key = projection.keyOf(event);
-      if (key === undefined) continue;
-      refuseOtherStream(streamOfRow, `${event.tenant}/${key}`, stream);
-      keyed.push({ event, key });
-    } catch (error) {
-      halted.add(stream);
-      faults.push({ event, error, attempts: 0 });
-    }
-  }
+  const { keyed, poisoned, faults } = keyedEvents(batch, events, poison, halted);
+  for (const fault of poisoned) await tx.park(parkedBy(fault, batch));
   const table = await RowTable.load(tx, projection, keyed);
   const commands = foldInto(table, keyed, batch, faults);
   if (faults.length > 0) throw new EventsFailed(faults);
   await table.store(tx);
   await tx.accept(commands);
-  if (resumed === undefined || isPoisoned) return;
+  if (resumed === undefined || poisoned.length > 0) return;
   if (waiting === undefined) await tx.unpark(resumed.id);
   else await tx.park(parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch));
+}
+
+interface KeyedEvent {
+  readonly event: RecordedEvent;
+  readonly key: string;
+}
+
+interface KeyedEvents {
+  readonly keyed: readonly KeyedEvent[];
+  readonly poisoned: readonly Fault[];
+  readonly faults: Fault[];
+}
+
+/** The events whose rows are to change; streams are added to `halted` at their first event that cannot be applied. */
+function keyedEvents(
+  { projection, handlers }: Batch,
+  events: readonly RecordedEvent[],
+  poison: ReadonlyMap<string, Fault>,
+  halted: Set<string>,
+): KeyedEvents {
+  const [keyed, poisoned, faults]: [KeyedEvent[], Fault[], Fault[]] = [[], [], []];
+  const streamOfRow = new Map<string, string>();
+  handlers.each(
+    events,
+    (event) => {
+      const stream = streamKey(event.tenant, event.stream);
+      if (halted.has(stream)) return;
+      const fault = poison.get(event.id);
+      if (fault !== undefined) {
+        halted.add(stream);
+        poisoned.push(fault);
+        return;
+      }
+      const key = projection.keyOf(event);
+      if (key === undefined) return;
+      refuseOtherStream(streamOfRow, `${event.tenant}/${key}`, stream);
+      keyed.push({ event, key });
+    },
+    (event, error) => {
+      halted.add(streamKey(event.tenant, event.stream));
+      faults.push({ event, error, attempts: 0 });
+    },
+  );
+  return { keyed, poisoned, faults };
 }
 
 function refuseOtherStream(streamOfRow: Map<string, string>, row: string, stream: string): void {
@@ -147,23 +173,24 @@ function refuseOtherStream(streamOfRow: Map<string, string>, row: string, stream
  */
 function foldInto(
   table: RowTable,
-  keyed: readonly { event: RecordedEvent; key: string }[],
-  { projection, ids }: Batch,
+  keyed: readonly KeyedEvent[],
+  { projection, ids, handlers }: Batch,
   faults: Fault[],
 ): readonly NewCommand[] {
   const commands: NewCommand[] = [];
   const halted = new Set<string>();
-  for (const { event, key } of keyed) {
-    const stream = streamKey(event.tenant, event.stream);
-    if (halted.has(stream)) continue;
-    try {
+  handlers.each(
+    keyed,
+    ({ event, key }) => {
+      if (halted.has(streamKey(event.tenant, event.stream))) return;
       const applied = table.apply(event, key);
       if (applied !== 'seen') commands.push(...followUpCommands(projection, event, applied.row, ids));
-    } catch (error) {
-      halted.add(stream);
+    },
+    ({ event }, error) => {
+      halted.add(streamKey(event.tenant, event.stream));
       faults.push({ event, error, attempts: 0 });
-    }
-  }
+    },
+  );
   return commands;
 }
 

@@ -9,6 +9,8 @@ import type { Ids } from '../ports/ids.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
+import { HandlerCalls } from './handler-calls.ts';
 import { pagesAhead } from './pages-ahead.ts';
 import { takeEffect, type Batch } from './projection-batch.ts';
 import { refusalOf } from './ahead-of-log.ts';
@@ -22,6 +24,7 @@ export interface ProjectionRunnerPorts {
   readonly signal: LogSignal;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly timeLimit: TimeLimit;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -40,6 +43,8 @@ export interface ProjectionRunnerSettings {
   readonly attemptsMax: number;
   /** How many workers in a row may be lost over one event before its stream is parked. */
   readonly ownersLostMax: number;
+  /** How long the handler of one event may take; well below the lease, which nobody renews meanwhile. */
+  readonly handlerTimeoutMs: number;
   readonly retryDelayMs: number;
   readonly retryDelayMaxMs: number;
   /** Between two looks at who holds which slice, and two reports. */
@@ -55,6 +60,7 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   attemptsMax: 5,
   // Workers may be killed many times in a row within moments of their start, for reasons that no event has to do with.
   ownersLostMax: 25,
+  handlerTimeoutMs: 500,
   retryDelayMs: 50,
   retryDelayMaxMs: 30_000,
   reportIntervalMs: 500,
@@ -160,10 +166,9 @@ export class ProjectionRunner {
   /** Renews the leases, takes what is free, and hears what operators decided. */
   async #lookAtSlices(): Promise<void> {
     const { store } = this.#ports;
-    const { owner, slices, leaseMs, sliceCountMax } = this.#settings;
-    if (!this.#isRegistered) await store.register(this.#projection, slices);
+    if (!this.#isRegistered) await store.register(this.#projection, this.#settings.slices);
     this.#isRegistered = true;
-    this.#held = await store.lease(this.#projection, owner, leaseMs, sliceCountMax);
+    this.#held = await this.#lease();
     const [progress] = await store.progress(this.#projection.name);
     if (progress !== undefined) {
       this.#warnWhenOutdated(progress);
@@ -171,6 +176,11 @@ export class ProjectionRunner {
     }
     this.#hasParked = (progress?.parked ?? 0) > 0;
     this.#lookedAtMs = performance.now();
+  }
+
+  #lease(): Promise<readonly Slice[]> {
+    const { owner, leaseMs, sliceCountMax } = this.#settings;
+    return this.#ports.store.lease(this.#projection, owner, leaseMs, sliceCountMax);
   }
 
   /** A fault of one slice lets the others go on; it rests, and is tried again. */
@@ -262,13 +272,18 @@ export class ProjectionRunner {
     return this.#ports.log.readStreamRange(stream, after, upTo, this.#settings.batchSizeMax);
   }
 
-  #take(batch: Omit<Batch, 'projection' | 'ids'>, onPark: () => void = () => undefined): Promise<Slice> {
-    const { attemptsMax, retryDelayMs } = this.#settings;
-    const { store, ids } = this.#ports;
-    return takeEffect({ ...batch, projection: this.#projection, ids }, store, {
+  #take(batch: Omit<Batch, 'projection' | 'ids' | 'handlers'>, onPark: () => void = () => undefined): Promise<Slice> {
+    const { attemptsMax, retryDelayMs, handlerTimeoutMs } = this.#settings;
+    const { store, ids, timeLimit } = this.#ports;
+    const handlers = new HandlerCalls(timeLimit, handlerTimeoutMs);
+    return takeEffect({ ...batch, projection: this.#projection, ids, handlers }, store, {
       attemptsMax,
       delayMs: retryDelayMs,
-      onRetry: () => this.#report.retried(),
+      onRetry: async () => {
+        this.#report.retried();
+        // Attempts take time, and whoever loses the slice in between begins to count anew.
+        await this.#lease();
+      },
       onPark: ({ eventId, eventType, position, error }, cause) => {
         onPark();
         this.#logger.error('A stream is parked behind an event that cannot be applied.', {

@@ -1,6 +1,7 @@
 // The rows that a batch of events touches, loaded and stored as sets.
 import type { RecordedEvent } from '../events/event.ts';
 import type { ProjectionTransaction } from '../ports/projection-store.ts';
+import { rowAfter } from './handler-calls.ts';
 import { VERSION_COLUMN, type Projection, type Row } from './projection.ts';
 
 interface TenantRows {
@@ -35,7 +36,7 @@ export class RowTable {
     const { rows, changedKeys } = this.#tenants.get(event.tenant)!;
     const before = rows.get(key);
     if (this.#hasSeen(before, event)) return 'seen';
-    const after = this.#projection.apply(before as never, event);
+    const after = rowAfter(this.#projection, before, event);
     if (after === before) return { row: after };
     if (after === undefined) rows.delete(key);
     else rows.set(key, after);

@@ -1,7 +1,8 @@
 // A batch whose rows follow from its events alone takes effect in one statement.
 import type { StreamId } from '@groundwork/domain';
 import type { ProjectionStore, Slice, TenantRow } from '../ports/projection-store.ts';
-import { EventsFailed, isRowRefused } from './event-faults.ts';
+import { EventsFailed, isRowRefused, type Fault } from './event-faults.ts';
+import { rowAfter } from './handler-calls.ts';
 import type { Batch } from './projection-batch.ts';
 import type { Row } from './projection.ts';
 
@@ -25,23 +26,27 @@ export async function upsertBatch(batch: Batch, store: ProjectionStore): Promise
 }
 
 /** One row for each key, or undefined when it takes more than that. */
-function foldedRows({ projection, events }: Batch): readonly TenantRow[] | undefined {
+function foldedRows({ projection, events, handlers }: Batch): readonly TenantRow[] | undefined {
   const folded = new Map<string, { readonly tenant: string; row: Row; readonly stream: StreamId }>();
-  for (const event of events) {
-    const { tenant, stream } = event;
-    try {
+  const faults: Fault[] = [];
+  let isMore = false;
+  handlers.each(
+    events,
+    (event) => {
+      if (isMore || faults.length > 0) return;
+      const { tenant, stream } = event;
       const key = projection.keyOf(event);
-      if (key === undefined) continue;
+      if (key === undefined) return;
       const at = `${tenant}/${key}`;
       const before = folded.get(at);
-      const row = projection.apply(before?.row as never, event);
-      if (row === undefined) return undefined;
-      if (before === undefined) folded.set(at, { tenant, row, stream });
+      const row = rowAfter(projection, before?.row, event);
+      if (row === undefined) isMore = true;
+      else if (before === undefined) folded.set(at, { tenant, row, stream });
       else if (before.stream.id === stream.id && before.stream.type === stream.type) before.row = row;
-      else return undefined;
-    } catch (error) {
-      throw new EventsFailed([{ event, error, attempts: 0 }]);
-    }
-  }
-  return [...folded.values()];
+      else isMore = true;
+    },
+    (event, error) => void faults.push({ event, error, attempts: 0 }),
+  );
+  if (faults.length > 0) throw new EventsFailed(faults);
+  return isMore ? undefined : [...folded.values()];
 }

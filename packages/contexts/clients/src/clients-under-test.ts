@@ -32,7 +32,15 @@ import {
 } from '@groundwork/application';
 import { parseUuid, type TenantId } from '@groundwork/domain';
 import { migrate, persistenceModule, persistenceSettings } from '@groundwork/persistence';
-import { FixedClock, MemoryLogger, MemoryMetrics, MemoryTracer, rebuilt, SeededIds } from '@groundwork/testing';
+import {
+  FixedClock,
+  MemoryLogger,
+  MemoryMetrics,
+  MemoryTracer,
+  rebuilt,
+  SeededIds,
+  VmTimeLimit,
+} from '@groundwork/testing';
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
 import { Clients1763710000000 } from './adapters/clients.migration.ts';
 import { SAMPLE_TENANT } from './change-events-under-test.ts';
@@ -201,6 +209,7 @@ function runnerPorts(worker: Container) {
     signal: get(worker, LogSignal),
     clock: get(worker, Clock),
     ids: get(worker, Ids),
+    timeLimit: new VmTimeLimit(),
     logger: get(worker, Logger),
     metrics: get(worker, Metrics),
   };

@@ -4,6 +4,7 @@ import { describeExplaining } from './explaining.ts';
 import { describeFollowingSetWise } from './following-set-wise.ts';
 import { describeFollowing } from './following-the-log.ts';
 import { describeFollowingUp } from './following-up.ts';
+import { describeHanging } from './hanging.ts';
 import { describeLostOwners } from './lost-owners.ts';
 import { describeParking } from './parking.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
@@ -24,6 +25,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeExplaining(() => ports);
     describeFollowingSetWise(() => ports);
     describeFollowingUp(() => ports);
+    describeHanging(() => ports);
     describeLostOwners(() => ports);
     describeParking(() => ports);
     describeTransientFaults(() => ports);

@@ -10,6 +10,7 @@ import type { StreamId, TenantId } from '@groundwork/domain';
 import { SeededIds, SystemClock } from '../clocks-and-ids.ts';
 import { newEvent } from '../new-event.ts';
 import { MemoryLogger, MemoryMetrics } from '../observations.ts';
+import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteList, noteOf, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 
 export const OWNER = 'worker-1';
@@ -29,7 +30,14 @@ export function newRunner(
   const [metrics, logger] = [new MemoryMetrics(), new MemoryLogger()];
   const runner = new ProjectionRunner(
     projection,
-    { ...ports, clock: new SystemClock(), ids: new SeededIds('follow-ups'), logger, metrics },
+    {
+      ...ports,
+      clock: new SystemClock(),
+      ids: new SeededIds('follow-ups'),
+      timeLimit: new VmTimeLimit(),
+      logger,
+      metrics,
+    },
     {
       owner: OWNER,
       slices: 2,

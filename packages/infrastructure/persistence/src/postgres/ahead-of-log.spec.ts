@@ -9,6 +9,7 @@ import {
   rebuilt,
   SeededIds,
   SystemClock,
+  VmTimeLimit,
 } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { postgresProjectionsUnderTest, type PostgresProjectionsUnderTest } from './postgres-projections-under-test.ts';
@@ -35,7 +36,7 @@ describe('A projection whose log was restored to an earlier point', () => {
     [logger, metrics] = [new MemoryLogger(), new MemoryMetrics()];
     runner = new ProjectionRunner(
       noteList,
-      { ...ports, clock: new SystemClock(), ids: new SeededIds(), logger, metrics },
+      { ...ports, clock: new SystemClock(), ids: new SeededIds(), timeLimit: new VmTimeLimit(), logger, metrics },
       { owner: 'worker-1', slices: 1, reportIntervalMs: 0, retryDelayMs: 1 },
     );
     for (const text of ['a', 'b', 'c', 'd', 'e']) await write(text);

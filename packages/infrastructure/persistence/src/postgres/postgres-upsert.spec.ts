@@ -12,6 +12,7 @@ import {
   noteTypes,
   SeededIds,
   SystemClock,
+  VmTimeLimit,
 } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { postgresProjectionsUnderTest, type PostgresProjectionsUnderTest } from './postgres-projections-under-test.ts';
@@ -29,7 +30,14 @@ const tenant = newTenant();
 const runnerOf = (projection: Projection, batchSizeMax: number): ProjectionRunner =>
   new ProjectionRunner(
     projection,
-    { ...ports, clock: new SystemClock(), ids: new SeededIds(), logger: new MemoryLogger(), metrics },
+    {
+      ...ports,
+      clock: new SystemClock(),
+      ids: new SeededIds(),
+      timeLimit: new VmTimeLimit(),
+      logger: new MemoryLogger(),
+      metrics,
+    },
     { owner: 'worker-1', slices: 1, batchSizeMax, retryDelayMs: 1 },
   );
 const appendNotes = async (count: number): Promise<void> => {

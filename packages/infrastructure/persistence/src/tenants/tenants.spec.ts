@@ -14,6 +14,7 @@ import {
   newTenant,
   SeededIds,
   SystemClock,
+  VmTimeLimit,
 } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -73,6 +74,7 @@ async function project(ports: PostgresProjectionsUnderTest, owner = 'worker'): P
     ...ports,
     clock: new SystemClock(),
     ids: new SeededIds(),
+    timeLimit: new VmTimeLimit(),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

@@ -9,6 +9,7 @@ import {
   newRecordedEvent,
   SeededIds,
   SystemClock,
+  VmTimeLimit,
 } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -59,7 +60,7 @@ beforeEach(async () => {
   const [clock, ids, logger, metrics] = [new SystemClock(), new SeededIds(), new MemoryLogger(), new MemoryMetrics()];
   await new ProjectionRunner(
     noteList,
-    { ...ports, clock, ids, logger, metrics },
+    { ...ports, clock, ids, timeLimit: new VmTimeLimit(), logger, metrics },
     { owner: 'worker-1', slices: 2, retryDelayMs: 1 },
   ).runOnce();
 });
