@@ -18,6 +18,8 @@ export interface PostgresUnderTest {
   connect(role: DatabaseRole, options?: Partial<DatabaseOptions>): Database;
   /** The stores that one api process and one worker process would hold. */
   stores(definitions: readonly EventTypeDefinition[]): Stores;
+  /** Closes what was connected; the database stays. */
+  disconnect(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,9 @@ export async function postgresUnderTest(
     opened.push(database);
     return database;
   };
+  const disconnect = async (): Promise<void> => {
+    for (const closable of opened.splice(0)) await closable.close();
+  };
   return {
     url,
     administrator,
@@ -73,8 +78,9 @@ export async function postgresUnderTest(
         worker,
       };
     },
+    disconnect,
     close: async () => {
-      for (const closable of opened) await closable.close();
+      await disconnect();
       await administrator.end();
       await drop();
     },

@@ -5,6 +5,7 @@ import type { TenantId } from '@groundwork/domain';
 import { describeEventStore, eventually, MemoryLogger, newEvent, newStream, newTenant } from '@groundwork/testing';
 import { databaseHealth } from './database-health.ts';
 import type { Database } from './database.ts';
+import { expectOneFirst } from './first-appends-under-test.ts';
 import { hasPgBouncer, startPgBouncer, type PgBouncer } from './pooled-postgres-under-test.ts';
 import { PostgresEventLog } from './postgres-event-log.ts';
 import { PostgresEventStore } from './postgres-event-store.ts';
@@ -35,6 +36,12 @@ import { Signals } from './signals.ts';
         await postgres.close();
       },
     };
+  });
+
+  it('S1-04 lets exactly one of 50 simultaneous first appends win, on 50 connections that share four sessions', async () => {
+    const postgres = await bouncer.database();
+    await expectOneFirst(postgres);
+    await postgres.close();
   });
 
   describe('tenants', () => {
