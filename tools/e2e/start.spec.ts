@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, chmodSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runningEmbeddedPostgres } from '@groundwork/configuration';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sampleChangeEvent } from '../../apps/cli/src/start/sample-change-event.ts';
 import { Client } from 'pg';
@@ -27,7 +28,11 @@ describe('npm start', () => {
     dataDir = mkdtempSync(join(tmpdir(), 'gw-e2e-'));
     chmodSync(dataDir, 0o711);
     ports = await freePorts();
-    product = await startProduct(dataDir, ports);
+    const told = new URL('./told-connections.ts', import.meta.url).href;
+    product = await startProduct(dataDir, ports, {
+      NODE_OPTIONS: `--import=${told}`,
+      TOLD_CONNECTIONS: join(dataDir, 'connections'),
+    });
   }, 90_000);
   afterAll(async () => {
     await product?.stop();
@@ -105,6 +110,13 @@ describe('npm start', () => {
     const { items } = (await product.ask(`/v1/clients/${SAMPLE_ID}/history`)).body as { items: unknown[] };
     expect(items.length).toBeGreaterThanOrEqual(3);
   }, 60_000);
+
+  it('S1-55 needs PostgreSQL and nothing else: all this time it has connected to that and to its own ports', async () => {
+    const database = new URL((await runningEmbeddedPostgres(dataDir))!).port;
+    const connections = readFileSync(join(dataDir, 'connections'), 'utf8').trim().split('\n');
+    const own = [ports.management, ports.management + 1].map((port) => `127.0.0.1:${port}`);
+    expect([...new Set(connections)].sort()).toEqual([`127.0.0.1:${database}`, ...own].sort());
+  });
 
   it('leaves no process, port or lock behind after SIGTERM, and keeps everything for the next start', async () => {
     const children = childrenOf(product.pid);
