@@ -99,6 +99,20 @@ describe('The lifeline of a worker', () => {
     expect(await second!.lease()).toHaveLength(4);
   });
 
+  it.each([
+    [3, [1, 1, 2]],
+    [5, [0, 1, 1, 1, 1]],
+  ])('shares 4 slices evenly among %i workers, whoever came first', async (count, shares) => {
+    const workers = Array.from({ length: count }, (_, n) => newWorker(`of-${count}-${n}`));
+    let held: readonly number[] = [];
+    // Whoever holds too much gives it free at its own look, and the others find it at theirs.
+    for (let look = 0; look < 4; look++) {
+      held = [];
+      for (const worker of workers) held = [...held, (await worker.lease()).length];
+    }
+    expect(held.toSorted()).toEqual(shares);
+  });
+
   it('takes nothing from a worker that cannot hold one, and nothing when it comes later than the lease', async () => {
     await first!.lease();
     await first!.commands.accept(newCommand());

@@ -175,8 +175,9 @@ export class PostgresProjectionStore implements ProjectionStore {
 
 // A paused or outdated projection leases nothing. Own slices are renewed and keep their epoch; others are taken when
 // they are free, their lease has run out or their owner's lifeline is cut, and get a new one. What is more than a fair
-// share among the workers that live is given free at once. An owner that did not give its slice free is lost, and
-// counted. Two workers that look at the same time skip each other's rows.
+// share among the workers that live is given free at once: all have as many, and some one more of those left over. An
+// owner that did not give its slice free is lost, and counted. Two workers that look at the same time skip each other's
+// rows.
 const LEASE = `
   with living as materialized (
     select groundwork.living_lifelines() as lifelines
@@ -188,10 +189,17 @@ const LEASE = `
     insert into groundwork.projection_worker (projection, owner, alive_until, lifeline)
       select $1, $2, clock_timestamp() + $3 * interval '1 ms', $6::int where exists (select from groundwork.projection where name = $1 and schema_version = $5)
     on conflict (projection, owner) do update set alive_until = excluded.alive_until, lifeline = excluded.lifeline
-  ), share as (
-    select least($4, ceil(count(*)::numeric / (1 + (
-             select count(*) from worker where owner <> $2 and lives)))) as slice_count
+  ), other as (
+    select w.owner, count(s.slice) as slice_count
+      from worker w left join groundwork.projection_slice s on s.projection = $1 and s.owner = w.owner
+     where w.owner <> $2 and w.lives group by w.owner
+  ), even as (
+    select count(*) / (1 + (select count(*) from other)) as slice_count, count(*) % (1 + (select count(*) from other)) as rest
       from groundwork.projection_slice where projection = $1
+  ), share as (
+    select least($4, slice_count + (rest > (
+             select count(*) from other where other.slice_count > even.slice_count))::int) as slice_count
+      from even
   ), candidate as (
     select s.slice, s.owner is not distinct from $2 as own, s.owner is not distinct from $2 and s.lease_until > clock_timestamp() as held,
            s.owner <> $2 as lost, s.suspect > s.position as is_suspect, s.trial_epoch = s.epoch as was_tried
