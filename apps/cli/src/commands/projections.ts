@@ -1,6 +1,7 @@
 // gw projections: how far the read models are, and what to do about it.
 import type { Command } from 'commander';
 import { table } from '../output.ts';
+import { addDriftCommand } from './drift.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
 import { addRebuildCommands } from './rebuilds.ts';
 
@@ -45,4 +46,5 @@ export function addProjectionCommands(gw: Command): void {
       });
   }
   addRebuildCommands(projections);
+  addDriftCommand(projections);
 }

@@ -17,6 +17,8 @@ export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
 } from './embedded/embedded-postgres.ts';
+export { DRIFTS, type Drift, type DriftKind } from './drift/drifts.ts';
+export { readModelDrift, type DriftReport } from './drift/read-model-drift.ts';
 export { MemoryCommandStore } from './memory/memory-command-store.ts';
 export { MemoryEventStore, MemoryLog } from './memory/memory-event-store.ts';
 export { MemoryProjectionStore } from './memory/memory-projection-store.ts';

@@ -1,21 +1,11 @@
-// One connection with the rights of the owner of all tables, for what no program may do while it serves.
+// What taking tenants in and out works on: a connection of the owner, and every table with a tenant.
 import { Misconfigured } from '@groundwork/application';
-import pg from 'pg';
+import type pg from 'pg';
+import { asOwner as connectAsOwner } from '../postgres/owner-connection.ts';
 
-/** `url` needs a login that may become groundwork_owner, as that of the migrations. */
-export async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'groundwork-tenants',
-    options: '-c role=groundwork_owner -c timezone=UTC -c search_path=pg_catalog',
-  });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
+/** See `asOwner` of postgres/owner-connection.ts. */
+export const asOwner = <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> =>
+  connectAsOwner(url, { applicationName: 'groundwork-tenants' }, work);
 
 /** All or nothing. */
 export const inTransaction = <T>(

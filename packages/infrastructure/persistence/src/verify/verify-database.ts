@@ -1,8 +1,8 @@
 // Looks through a whole database for what cannot be: in the log, in what was made of it, and between the two.
 import { Misconfigured, type EventTypes, type Projection } from '@groundwork/application';
-import pg from 'pg';
+import type pg from 'pg';
 import { codeOf, translated } from '../postgres/database-errors.ts';
-import { setupNeeded } from '../postgres/migrate.ts';
+import { asOwner } from '../postgres/owner-connection.ts';
 import { Findings, type Finding } from './findings.ts';
 import { verifyCommands } from './verify-commands.ts';
 import { verifyFacts } from './verify-facts.ts';
@@ -40,21 +40,13 @@ export interface Inspection extends VerifyOptions {
  * groundwork_owner, as that of the migrations: the other logins do not see the rows of all tenants.
  */
 export async function verifyDatabase(url: string, options: VerifyOptions): Promise<Verification> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'groundwork-verify',
-    options: '-c role=groundwork_owner -c default_transaction_read_only=on -c timezone=UTC',
+  return asOwner(url, { applicationName: 'groundwork-verify', isReadOnly: true }, async (client) => {
+    try {
+      return await verify(client, options);
+    } catch (error) {
+      throw UNDEFINED_STATES.has(codeOf(error)) ? notMigrated(error as Error) : translated(error);
+    }
   });
-  await client.connect().catch((error: unknown) => {
-    throw NO_OWNER_STATES.has(codeOf(error)) ? setupNeeded(decodeURIComponent(new URL(url).username), error) : error;
-  });
-  try {
-    return await verify(client, options);
-  } catch (error) {
-    throw UNDEFINED_STATES.has(codeOf(error)) ? notMigrated(error as Error) : translated(error);
-  } finally {
-    await client.end();
-  }
 }
 
 async function verify(client: pg.Client, options: VerifyOptions): Promise<Verification> {
@@ -69,8 +61,6 @@ async function verify(client: pg.Client, options: VerifyOptions): Promise<Verifi
   return { events, commands, replayedStreams, notCompared, findings: inspection.findings.all() };
 }
 
-// The login may not become the owner, or there is no owner in this cluster.
-const NO_OWNER_STATES = new Set(['42501', '22023']);
 // Schema, table, column or function.
 const UNDEFINED_STATES = new Set(['3F000', '42P01', '42703', '42883']);
 
