@@ -3,6 +3,7 @@ import {
   Access,
   Authenticator,
   Clock,
+  Commands,
   CommandStore,
   DeadLetters,
   Endpoint,
@@ -45,6 +46,7 @@ export function apiPorts(app: App): ApiPorts {
   const platform = platformEndpoints({
     events: app.get(EventStore),
     commands: app.get(CommandStore),
+    submissions: app.get(Commands),
     signal,
     projectionStore,
     rebuilds: app.get(Rebuilds),

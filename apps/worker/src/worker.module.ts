@@ -2,6 +2,7 @@
 import {
   ChangeNotifications,
   Clock,
+  CommandHandler,
   CommandPipeline,
   CommandQueue,
   CommandStore,
@@ -16,6 +17,7 @@ import {
   Projection,
   ProjectionStore,
   Rebuilds,
+  rebuildStreamHandler,
   TimeLimit,
 } from '@groundwork/application';
 import type { PlatformSettings, WorkerSettings } from '@groundwork/configuration';
@@ -81,6 +83,11 @@ export const workerModule = ({
         ],
       )
       .inSingletonScope();
+    bind(CommandHandler).toResolvedValue(
+      (projections: Projection[], store: ProjectionStore, log: EventLog) =>
+        rebuildStreamHandler(projections, { store, log }),
+      [{ serviceIdentifier: Projection, isMultiple: true }, ProjectionStore, EventLog],
+    );
     bindPumps(bind, settings, environment === 'production');
     bindWatchAndWorker(bind, settings);
   });

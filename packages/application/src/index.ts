@@ -26,6 +26,7 @@ export {
 } from './endpoints/endpoint.ts';
 export { page, pageLimit, pageOf, positionText, timeText } from './endpoints/page.ts';
 export { platformEndpoints, type PlatformPorts } from './endpoints/platform-endpoints.ts';
+export { rebuildStreamHandler } from './endpoints/stream-rebuild-endpoints.ts';
 export { platformRoles } from './endpoints/platform-roles.ts';
 export {
   Conflict,
@@ -121,6 +122,7 @@ export {
   SAMPLE_COUNT_MAX,
   type Rebuild,
   type RebuildComparison,
+  type RebuildKind,
   type RebuildState,
   type RowDifference,
 } from './ports/rebuilds.ts';
@@ -148,6 +150,7 @@ export {
   type Row,
 } from './projections/projection.ts';
 export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
+export { rebuildStream, type StreamRebuild, type StreamRebuildPorts } from './projections/rebuild-stream.ts';
 export { replay } from './projections/replay.ts';
 export { logSource } from './pumps/log-source.ts';
 export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';

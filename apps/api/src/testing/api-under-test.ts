@@ -6,6 +6,7 @@ import {
   Access,
   Authenticator,
   Clock,
+  Commands,
   CommandStore,
   DeadLetters,
   EventLog,
@@ -84,6 +85,7 @@ export async function apiUnderTest({
   const platform = platformEndpoints({
     events,
     commands,
+    submissions: app.get(Commands),
     signal,
     projectionStore: store,
     rebuilds: app.get(Rebuilds),

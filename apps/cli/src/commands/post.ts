@@ -1,19 +1,9 @@
 // gw post: sends a file with a Salesforce change event, as it is, and waits until it has been worked on.
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
 import { CommandFailed, ProblemFound } from '../errors.ts';
+import { settled } from '../settled-command.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
-
-interface CommandState {
-  readonly id: string;
-  readonly status: 'pending' | 'consumed' | 'processed' | 'failed';
-  readonly error?: unknown;
-}
-
-const POLL_MS = 100;
-const WAIT_MAX_MS = 30_000;
 
 export function addPostCommand(gw: Command): void {
   withApi(gw.command('post <file>'))
@@ -42,14 +32,5 @@ async function contentOf(file: string): Promise<string> {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code;
     throw new CommandFailed('cli.unreadable-file', `${file} cannot be read (${reason}).`, 'Name a file that exists.');
-  }
-}
-
-async function settled(api: ApiClient, id: string): Promise<CommandState> {
-  const deadline = Date.now() + WAIT_MAX_MS;
-  for (;;) {
-    const command = await api.get<CommandState>(`/v1/commands/${id}`);
-    if (command.status === 'processed' || command.status === 'failed' || Date.now() > deadline) return command;
-    await sleep(POLL_MS);
   }
 }

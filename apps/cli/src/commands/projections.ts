@@ -4,6 +4,7 @@ import { table } from '../output.ts';
 import { addDriftCommand } from './drift.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
 import { addRebuildCommands } from './rebuilds.ts';
+import { addRepairCommand } from './repair.ts';
 
 interface ProjectionProgress {
   readonly name: string;
@@ -47,4 +48,5 @@ export function addProjectionCommands(gw: Command): void {
   }
   addRebuildCommands(projections);
   addDriftCommand(projections);
+  addRepairCommand(projections);
 }

@@ -4,15 +4,18 @@ import type { Command } from 'commander';
 import type { ApiClient } from '../api-client.ts';
 import { CommandFailed, ProblemFound } from '../errors.ts';
 import { table, type Output } from '../output.ts';
+import { settled, type CommandState } from '../settled-command.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
 
-interface Operation {
+export interface Operation {
+  readonly id: string;
   readonly state: 'running' | 'waiting' | 'done' | 'cancelled' | 'rolled-back';
   readonly done: string;
   readonly total: string;
   readonly rate: number | null;
   readonly eta: string | null;
   readonly errors: readonly string[];
+  readonly startedAt: string;
   readonly shadow: boolean;
   readonly comparison: {
     readonly rows: number;
@@ -35,6 +38,10 @@ interface WatchOptions extends ApiOptions {
   readonly force?: true;
 }
 
+interface RebuildOptions extends WatchOptions {
+  readonly stream?: string;
+}
+
 const LOOK_INTERVAL_MS = 500;
 
 const TAKEN_BACK = {
@@ -46,8 +53,11 @@ const TAKEN_BACK = {
 export function addRebuildCommands(projections: Command): void {
   withApi(projections.command('rebuild <name>'))
     .description('build the read model anew beside the live one, compare, and switch')
+    .option('--stream <type/id>', 'only the rows of this stream, in place')
     .option('--no-wait', 'do not wait for its end')
-    .action((name: string, options: WatchOptions) => watched(name, 'rebuild', options));
+    .action((name: string, options: RebuildOptions) =>
+      options.stream === undefined ? watched(name, 'rebuild', options) : rebuildStream(name, options.stream, options),
+    );
   withApi(projections.command('shadow <name>'))
     .description('build the read model beside the live one, and show which rows differ')
     .option('--no-wait', 'do not wait for the comparison')
@@ -61,28 +71,51 @@ export function addRebuildCommands(projections: Command): void {
     withApi(projections.command(`${action} <name>`))
       .description(description)
       .action(async (name: string, options: ApiOptions) => {
-        const answer = await (await apiOf(options)).post<Operation>(pathOf(name, action));
+        const answer = await (await apiOf(options)).post<Operation>(projectionPath(name, action));
         outputOf(options).result(answer, done);
       });
   }
 }
 
-const pathOf = (name: string, action: string): string => `/v1/projections/${encodeURIComponent(name)}/${action}`;
+export const projectionPath = (name: string, action: string): string =>
+  `/v1/projections/${encodeURIComponent(name)}/${action}`;
+
+/** A worker does it in one transaction: there is nothing to watch but the command. */
+async function rebuildStream(name: string, stream: string, options: RebuildOptions): Promise<void> {
+  const [api, output] = [await apiOf(options), outputOf(options)];
+  const path = `${projectionPath(name, 'rebuild-stream')}?${new URLSearchParams({ stream })}`;
+  const { id } = await api.post<{ id: string }>(path);
+  const command = options.wait ? await settled(api, id) : await api.get<CommandState>(`/v1/commands/${id}`);
+  const { status, result, error } = command;
+  const told = status === 'processed' ? streamText(stream, result ?? {}) : `Command ${id}: ${status}`;
+  output.result(command, error == null ? told : `${told} ${error.code}: ${error.message}`);
+  if (status === 'processed' || !options.wait) return;
+  throw new ProblemFound(
+    'cli.not-processed',
+    `The rows of ${stream} are as they were, or will be replaced later: command ${id} is ${status}.`,
+    error?.next ?? 'Is the worker running? gw health tells.',
+  );
+}
+
+const streamText = (stream: string, { rows, removed, parkedAt }: Readonly<Record<string, unknown>>): string =>
+  [
+    `${stream}: ${String(rows)} rows made again, ${String(removed)} that its events have removed.`,
+    ...(parkedAt === undefined ? [] : [`Event ${String(parkedAt)} cannot be applied: see gw dead-letters list.`]),
+  ].join('\n');
 
 async function watched(name: string, action: string, options: WatchOptions): Promise<void> {
   const [api, output] = [await apiOf(options), outputOf(options)];
-  const { body, location } = await api.begin<Operation>(pathOf(name, action));
-  const operation = { id: location.slice(location.lastIndexOf('/') + 1) };
-  if (!options.wait) return output.result({ ...operation, ...body }, `Begun: ${location}`);
+  const { body, location } = await api.begin<Operation>(projectionPath(name, action));
+  if (!options.wait) return output.result(body, `Begun: ${location}`);
   const ended = await endOf(api, location, output);
   const { items } = await api.get<{ items: Difference[] }>(`${location}/differences`);
-  output.result({ ...operation, ...ended, differences: items }, summaryOf(ended, items));
+  output.result({ ...ended, differences: items }, summaryOf(ended, items));
   if (ended.state === 'done' || (ended.state === 'waiting' && ended.shadow)) return;
   throw notFinished(name, ended);
 }
 
 /** Follows an operation until it has ended or waits for people; tells progress, and each error when it comes up. */
-async function endOf(api: ApiClient, location: string, output: Output): Promise<Operation> {
+export async function endOf(api: ApiClient, location: string, output: Output): Promise<Operation> {
   const told = new Set<string>();
   for (let line = ''; ; await sleep(LOOK_INTERVAL_MS)) {
     const operation = await api.get<Operation>(location);
@@ -102,7 +135,10 @@ function progressOf({ done, total, rate, eta, comparison }: Operation): string {
   return `${percent} % (${done} of ${total}${speed}${eta === null ? '' : `, until ${eta}`})`;
 }
 
-function summaryOf({ state, comparison, errors, shadow }: Operation, differences: readonly Difference[]): string {
+export function summaryOf(
+  { state, comparison, errors, shadow }: Operation,
+  differences: readonly Difference[],
+): string {
   if (comparison === null) return [state, ...errors].join('\n');
   const { rows, added, removed, changed, changedColumns } = comparison;
   const columns = Object.entries(changedColumns).map(([column, count]) => `${column} ${count}`);
@@ -134,7 +170,7 @@ function shortened(value: unknown): unknown {
   return typeof text === 'string' && text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
-function notFinished(name: string, { state, errors }: Operation): Error {
+export function notFinished(name: string, { state, errors }: Operation): Error {
   return state === 'waiting'
     ? new ProblemFound(
         'cli.rebuild-waits',

@@ -1,4 +1,5 @@
 // What the platform itself offers over HTTP, whatever contexts it carries.
+import type { Commands } from '../commands/submit-command.ts';
 import type { StreamModel } from '../lineage/stream-model.ts';
 import type { Access } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,12 +17,14 @@ import type { Endpoint } from './endpoint.ts';
 import { eventEndpoints } from './event-endpoints.ts';
 import { projectionEndpoints } from './projection-endpoints.ts';
 import { getRowLineage } from './row-lineage-endpoints.ts';
+import { postStreamRebuild } from './stream-rebuild-endpoints.ts';
 import { getStreamStates } from './stream-state-endpoints.ts';
 import { rebuildEndpoints } from './rebuild-endpoints.ts';
 
 export interface PlatformPorts {
   readonly events: EventStore;
   readonly commands: CommandStore;
+  readonly submissions: Commands;
   readonly signal: LogSignal;
   readonly projectionStore: ProjectionStore;
   readonly rebuilds: Rebuilds;
@@ -36,12 +39,13 @@ export interface PlatformPorts {
 /** Events, commands, projections, dead letters, and how one led to the other; `platformRoles` say who may use them. */
 export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
   const { events, commands, signal, projectionStore: store, deadLetters, projections, models, readModels } = ports;
-  const { rebuilds, access, clock } = ports;
+  const { rebuilds, submissions, access, clock } = ports;
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
     ...projectionEndpoints({ projections, store, deadLetters, signal, clock }),
     ...rebuildEndpoints({ projections, rebuilds, clock }),
+    postStreamRebuild(submissions, projections),
     ...deadLetterEndpoints(deadLetters),
     getCorrelation(commands, events),
     getStreamStates({ events, models, projections }),

@@ -1,11 +1,13 @@
 // Rebuilds of read models: begun, watched, compared, switched and taken back. All tenants share a read model.
 import { z } from 'zod';
 import { Conflict, NotFound } from '../errors.ts';
+import type { Actor } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Rebuild, Rebuilds } from '../ports/rebuilds.ts';
+import type { Rebuild, RebuildKind, Rebuilds } from '../ports/rebuilds.ts';
 import { buildName } from '../projections/building-projection.ts';
 import type { Projection } from '../projections/projection.ts';
-import { endpoint, type Endpoint, type EndpointResponse } from './endpoint.ts';
+import { endpoint, type Endpoint } from './endpoint.ts';
+import { pageLimit, pageOf } from './page.ts';
 import { OPERATE_INSTALLATION, READ, READ_PAYLOADS } from './platform-roles.ts';
 
 export interface RebuildPorts {
@@ -15,6 +17,7 @@ export interface RebuildPorts {
 }
 
 const operationBody = z.object({
+  id: z.string(),
   state: z
     .enum(['running', 'waiting', 'done', 'cancelled', 'rolled-back'])
     .describe('waiting: somebody has to switch, cancel, or see to the errors.'),
@@ -23,6 +26,7 @@ const operationBody = z.object({
   rate: z.number().nullable().describe('Positions a second since it began.'),
   eta: z.iso.datetime().nullable(),
   errors: z.array(z.string()),
+  startedAt: z.iso.datetime(),
   projection: z.string(),
   schemaVersion: z.number().int(),
   shadow: z.boolean().describe('Built to be looked at: it is switched only when somebody says so.'),
@@ -39,6 +43,8 @@ const operationBody = z.object({
     .describe('Both tables at the same position, in rows of all tenants; null before, and for who does not run them.'),
 });
 
+type Operation = z.input<typeof operationBody>;
+
 const differenceBody = z.object({
   key: z.string(),
   change: z.enum(['added', 'removed', 'changed']),
@@ -50,76 +56,82 @@ const byName = z.object({ name: z.string().max(200) });
 const byId = z.object({ id: z.string().max(250) });
 const REBUILD = /^rebuild~(?<name>[^~]{1,200})~(?<number>[1-9]\d{0,8})$/;
 
+/** All rebuilds of a read model are for those who run the installation; anybody may see how far they are. */
 export const rebuildEndpoints = (ports: RebuildPorts): readonly Endpoint[] => [
-  postRebuild(ports),
-  postShadow(ports),
-  postSwitch(ports),
-  postOnNewest(ports, 'cancel', 'Ends a rebuild that is on its way; the live read model stays as it is', (rebuild) => {
-    if (!isOpen(rebuild)) throw notOpen(rebuild.projection);
-    return ports.rebuilds.drop(rebuild);
-  }),
-  postOnNewest(ports, 'rollback', 'Puts the table before the last rebuild back; it goes on where it stood', (rebuild) =>
-    ports.rebuilds.rollBack(rebuild),
-  ),
-  postOnNewest(ports, 'drop-previous', 'Drops the table before the last rebuild: no rollback any more', (rebuild) => {
-    if (isOpen(rebuild)) throw stillOpen(rebuild.projection);
-    return ports.rebuilds.drop(rebuild);
-  }),
+  ...beginning(ports),
+  ...decidingOnTheNewest(ports),
+  listOperations(ports),
   getOperation(ports),
   getDifferences(ports),
 ];
 
-const postRebuild = (ports: RebuildPorts): Endpoint =>
-  beginning(ports, 'rebuild', 'Builds the read model of all tenants beside the live one, and switches', false);
-const postShadow = (ports: RebuildPorts): Endpoint =>
-  beginning(ports, 'shadow', 'Builds the read model beside the live one, to compare their rows before a switch', true);
+function beginning(ports: RebuildPorts): readonly Endpoint[] {
+  const begin = (verb: string, summary: string, kind: RebuildKind): Endpoint =>
+    projectionAction(ports, { verb, summary, status: 202 }, (name) =>
+      ports.rebuilds.begin(ports.projections.find((one) => one.name === name) ?? unknown(name), kind),
+    );
+  return [
+    begin('rebuild', 'Builds the read model of all tenants beside the live one, and switches', { isShadow: false }),
+    begin('repair', 'As rebuild, into a table as it is declared, whatever became of the live one', {
+      isShadow: false,
+      isRepair: true,
+    }),
+    begin('shadow', 'Builds the read model beside the live one, to compare their rows before a switch', {
+      isShadow: true,
+    }),
+  ];
+}
 
-const beginning = (ports: RebuildPorts, verb: string, summary: string, isShadow: boolean): Endpoint =>
-  endpoint({
-    method: 'POST',
-    path: `/v1/projections/:name/${verb}`,
-    summary,
-    permission: OPERATE_INSTALLATION,
-    params: byName,
-    responses: {
-      202: { description: 'It has begun', schema: operationBody },
-      404: { description: 'No such projection' },
-      409: { description: 'One is on its way' },
-    },
-    async handle({ params: { name } }) {
-      const projection = ports.projections.find((one) => one.name === name) ?? unknown(name);
-      return accepted(await ports.rebuilds.begin(projection, { isShadow }), ports);
-    },
-  });
+function decidingOnTheNewest(ports: RebuildPorts): readonly Endpoint[] {
+  const { projections, rebuilds } = ports;
+  const decide = (
+    action: Action,
+    work: (rebuild: Rebuild, query: { force?: string | undefined }) => Promise<void>,
+  ): Endpoint =>
+    projectionAction(ports, action, async (name, query) => {
+      await work(await newest(name, ports), query);
+      return newest(name, ports);
+    });
+  return [
+    decide({ verb: 'switch', summary: SWITCH, status: 202, query: forceQuery }, async (rebuild, { force }) => {
+      if (!isOpen(rebuild)) throw notOpen(rebuild.projection);
+      const projection = projections.find((one) => one.name === rebuild.projection);
+      if (rebuild.isShadow && projection?.followUps !== undefined) throw hasFollowUps(rebuild.projection);
+      await rebuilds.approve(rebuild, { isForced: force === 'true' });
+    }),
+    decide({ verb: 'cancel', summary: CANCEL, status: 200 }, (rebuild) => {
+      if (!isOpen(rebuild)) throw notOpen(rebuild.projection);
+      return rebuilds.drop(rebuild);
+    }),
+    decide({ verb: 'rollback', summary: ROLLBACK, status: 200 }, (rebuild) => rebuilds.rollBack(rebuild)),
+    decide({ verb: 'drop-previous', summary: DROP_PREVIOUS, status: 200 }, (rebuild) => {
+      if (isOpen(rebuild)) throw stillOpen(rebuild.projection);
+      return rebuilds.drop(rebuild);
+    }),
+  ];
+}
 
-const postSwitch = (ports: RebuildPorts): Endpoint =>
-  endpoint({
-    method: 'POST',
-    path: '/v1/projections/:name/switch',
-    summary: 'Lets a shadow run take the place of the live read model, or with force=true a build with parked streams',
-    permission: OPERATE_INSTALLATION,
-    params: byName,
-    query: z.strictObject({ force: z.enum(['true', 'false']).default('false') }),
-    responses: {
-      202: { description: 'It is switched as soon as both are level', schema: operationBody },
-      404: { description: 'No such projection' },
-      409: { description: 'Nothing is built' },
-    },
-    async handle({ params: { name }, query: { force } }) {
-      const rebuild = await newest(name, ports);
-      if (!isOpen(rebuild)) throw notOpen(name);
-      const projection = ports.projections.find((one) => one.name === name);
-      if (rebuild.isShadow && projection?.followUps !== undefined) throw hasFollowUps(name);
-      await ports.rebuilds.approve(rebuild, { isForced: force === 'true' });
-      return accepted(await newest(name, ports), ports);
-    },
-  });
+const SWITCH =
+  'Lets a shadow run take the place of the live read model, or with force=true a build with parked streams';
+const CANCEL = 'Ends a rebuild that is on its way; the live read model stays as it is';
+const ROLLBACK = 'Puts the table before the last rebuild back; it goes on where it stood';
+const DROP_PREVIOUS = 'Drops the table before the last rebuild: no rollback any more';
 
-const postOnNewest = (
+const forceQuery = z.strictObject({ force: z.enum(['true', 'false']).default('false') });
+
+interface Action {
+  readonly verb: string;
+  readonly summary: string;
+  /** 202 for what goes on behind the answer. */
+  readonly status: 200 | 202;
+  readonly query?: typeof forceQuery;
+}
+
+/** `POST /v1/projections/:name/<verb>`, answered with the operation that `work` has begun or changed. */
+const projectionAction = (
   ports: RebuildPorts,
-  verb: string,
-  summary: string,
-  work: (rebuild: Rebuild) => Promise<void>,
+  { verb, summary, status, query }: Action,
+  work: (name: string, query: { force?: string | undefined }) => Promise<Rebuild>,
 ): Endpoint =>
   endpoint({
     method: 'POST',
@@ -127,14 +139,32 @@ const postOnNewest = (
     summary,
     permission: OPERATE_INSTALLATION,
     params: byName,
+    ...(query === undefined ? {} : { query }),
     responses: {
-      200: { description: 'The rebuild', schema: operationBody },
+      [status]: { description: 'The operation', schema: operationBody },
       404: { description: 'No such projection' },
-      409: { description: 'There is nothing to do it to' },
+      409: { description: 'One is on its way already, or there is none to do it to' },
     },
-    async handle({ params: { name } }) {
-      await work(await newest(name, ports));
-      return { status: 200, body: operationOf(await newest(name, ports), ports) };
+    async handle(request) {
+      const operation = operationOf(await work(request.params.name, request.query ?? {}), ports);
+      return { status, body: operation, location: `/v1/operations/${operation.id}` };
+    },
+  });
+
+const listOperations = (ports: RebuildPorts): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/operations',
+    summary: 'Long operations, the newest first',
+    permission: READ,
+    query: z.strictObject({ projection: z.string().max(200).optional(), limit: pageLimit }),
+    responses: { 200: { description: 'The newest operations', schema: pageOf(operationBody) } },
+    async handle({ query: { projection, limit }, actor }) {
+      const rebuilds = (await ports.rebuilds.list(projection)).slice(0, limit);
+      return {
+        status: 200,
+        body: { items: rebuilds.map((one) => shownTo(actor, operationOf(one, ports))), next: null },
+      };
     },
   });
 
@@ -150,11 +180,7 @@ const getOperation = (ports: RebuildPorts): Endpoint =>
       404: { description: 'No such operation' },
     },
     async handle({ params, actor }) {
-      const operation = operationOf(await operated(params.id, ports), ports);
-      if (actor.permissions.has(OPERATE_INSTALLATION)) return { status: 200, body: operation };
-      // Numbers of rows and parked streams would tell a tenant about the others.
-      const errors = operation.errors.length === 0 ? [] : ['Those who run the installation see what is wrong.'];
-      return { status: 200, body: { ...operation, errors, comparison: null } };
+      return { status: 200, body: shownTo(actor, operationOf(await operated(params.id, ports), ports)) };
     },
   });
 
@@ -176,11 +202,12 @@ const getDifferences = (ports: RebuildPorts): Endpoint =>
     },
   });
 
-const accepted = (rebuild: Rebuild, ports: RebuildPorts): EndpointResponse => ({
-  status: 202,
-  body: operationOf(rebuild, ports),
-  location: `/v1/operations/rebuild~${buildName(rebuild)}`,
-});
+/** Numbers of rows and parked streams would tell a tenant about the others. */
+function shownTo(actor: Actor, operation: Operation): Operation {
+  if (actor.permissions.has(OPERATE_INSTALLATION)) return operation;
+  const errors = operation.errors.length === 0 ? [] : ['Those who run the installation see what is wrong.'];
+  return { ...operation, errors, comparison: null };
+}
 
 async function operated(id: string, { rebuilds }: RebuildPorts): Promise<Rebuild> {
   const { name, number } = REBUILD.exec(id)?.groups ?? {};
@@ -200,7 +227,7 @@ async function newest(name: string, { projections, rebuilds }: RebuildPorts): Pr
   throw projections.some((one) => one.name === name) ? notOpen(name) : unknown(name);
 }
 
-function operationOf(rebuild: Rebuild, { clock }: RebuildPorts): z.input<typeof operationBody> {
+function operationOf(rebuild: Rebuild, { clock }: RebuildPorts): Operation {
   const { state, isShadow, total, startedAt, finishedAt, comparison } = rebuild;
   const done = isOpen(rebuild) || rebuild.done === 0n ? rebuild.done : total;
   const nowMs = clock.now().getTime();
@@ -208,12 +235,14 @@ function operationOf(rebuild: Rebuild, { clock }: RebuildPorts): z.input<typeof 
   const rate = isOpen(rebuild) && done > 0n ? Number(done) / seconds : null;
   const left = Number(total - done);
   return {
+    id: `rebuild~${buildName(rebuild)}`,
     state: stateOf(rebuild),
     done: String(done),
     total: String(total),
     rate,
     eta: rate === null || state !== 'building' ? null : new Date(nowMs + (left / rate) * 1000).toISOString(),
     errors: errorsOf(rebuild),
+    startedAt: startedAt.toISOString(),
     projection: rebuild.projection,
     schemaVersion: rebuild.schemaVersion,
     shadow: isShadow,
@@ -222,7 +251,7 @@ function operationOf(rebuild: Rebuild, { clock }: RebuildPorts): z.input<typeof 
   };
 }
 
-function stateOf({ state, isShadow, isForced, parked }: Rebuild): z.input<typeof operationBody>['state'] {
+function stateOf({ state, isShadow, isForced, parked }: Rebuild): Operation['state'] {
   if (state === 'switched') return 'done';
   if (state === 'cancelled' || state === 'rolled-back') return state;
   const mustBeSeenTo = isShadow || (!isForced && Object.keys(parked).length > 0);

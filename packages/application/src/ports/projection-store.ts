@@ -112,6 +112,18 @@ export interface ProjectionStore {
    */
   upsert(projection: Projection, slice: Slice, to: bigint, rows: readonly TenantRow[]): Promise<Slice | undefined>;
 
+  /**
+   * Runs `work` in one transaction while the slice of the stream stands still where it is. Whoever owns the slice
+   * leases it again afterwards and goes on from the same checkpoint; nothing that it began before has an effect.
+   * False, without `work`, when nobody knows the stream or the projection. Throws Conflict `projection.outdated` when
+   * the read model is stored under another schema version, and `projection.ahead-of-log`.
+   */
+  holdSlice(
+    projection: Projection,
+    stream: StreamKey,
+    work: (tx: ProjectionTransaction, slice: Slice) => Promise<void>,
+  ): Promise<boolean>;
+
   /** One projection, also one that is being built under the name of its build; or all live ones. */
   progress(projection?: string): Promise<readonly ProjectionProgress[]>;
   setState(projection: string, state: 'running' | 'paused'): Promise<void>;

@@ -49,6 +49,13 @@ export interface RowDifference {
   readonly after: Row | undefined;
 }
 
+export interface RebuildKind {
+  /** See Rebuild.isShadow. */
+  readonly isShadow: boolean;
+  /** The new table is made as it is declared, whatever became of the live one. */
+  readonly isRepair?: boolean;
+}
+
 /** How many differing rows are kept of each tenant and kind of change. */
 export const SAMPLE_COUNT_MAX = 20;
 
@@ -59,10 +66,11 @@ export const SAMPLE_COUNT_MAX = 20;
 export interface Rebuilds {
   /**
    * Makes an empty table like the live one, with the columns that the projection declares, and drops what earlier
-   * rebuilds have left. Throws Conflict `projection.rebuild-open` when one is on its way, and NotFound
-   * `projection.unknown` when nobody has registered the projection.
+   * rebuilds have left. A repair also leaves out the columns that nothing declares, brings keys, row-level security and
+   * rights to what they have to be, and begins without a live table, too. Throws Conflict `projection.rebuild-open`
+   * when one is on its way, and NotFound `projection.unknown` when nobody has registered the projection.
    */
-  begin(projection: Projection, kind: { readonly isShadow: boolean }): Promise<Rebuild>;
+  begin(projection: Projection, kind: RebuildKind): Promise<Rebuild>;
   /** Newest first; those of all projections without a name. */
   list(projection?: string): Promise<readonly Rebuild[]>;
   /** Those that workers go on with. */

@@ -81,7 +81,7 @@ export async function takeEffect(batch: Batch, store: ProjectionStore, retry: Re
 }
 
 /** What an operator is told about an error that parked a stream. */
-function parkingErrorOf(error: unknown): CommandError {
+export function parkingErrorOf(error: unknown): CommandError {
   return {
     ...told(error, 'projection.event-failed'),
     ...(error instanceof CodedError

@@ -140,6 +140,7 @@ const registeredBefore = (store: ProjectionStore): ProjectionStore => ({
   suspect: (...suspect) => store.suspect(...suspect),
   advance: (...advance) => store.advance(...advance),
   upsert: (...upsert) => store.upsert(...upsert),
+  holdSlice: (...hold) => store.holdSlice(...hold),
   progress: (projection) => store.progress(projection),
   setState: (...state) => store.setState(...state),
 });

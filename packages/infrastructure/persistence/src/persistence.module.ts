@@ -167,7 +167,10 @@ function bindReadModels({ bind }: Binding): void {
     .toResolvedValue((database: Database) => new PostgresReadModels(database), [Database])
     .inSingletonScope();
   bind<Rebuilds>(Rebuilds)
-    .toResolvedValue((database: Database) => new PostgresRebuilds(database), [Database])
+    .toResolvedValue(
+      (database: Database, entities: EntitySchema[]) => new PostgresRebuilds(database, entities),
+      [Database, { serviceIdentifier: ReadModelEntity, isMultiple: true }],
+    )
     .inSingletonScope();
   bind<DeadLetters>(DeadLetters)
     .toResolvedValue((database: Database) => new PostgresDeadLetters(database), [Database])

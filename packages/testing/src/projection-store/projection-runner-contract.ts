@@ -9,6 +9,7 @@ import { describeLostOwners } from './lost-owners.ts';
 import { describeParking } from './parking.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { describeRebuilding } from './rebuilding.ts';
+import { describeRebuildingAStream } from './rebuilding-a-stream.ts';
 import { describeSeveralWorkers } from './several-workers.ts';
 import { describeTransientFaults } from './transient-faults.ts';
 
@@ -30,6 +31,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeParking(() => ports);
     describeTransientFaults(() => ports);
     describeRebuilding(() => ports);
+    describeRebuildingAStream(() => ports);
     describeSeveralWorkers(() => ports);
   });
 }

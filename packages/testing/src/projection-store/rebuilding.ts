@@ -4,6 +4,7 @@ import {
   RebuildRunner,
   type Projection,
   type Rebuild,
+  type RebuildKind,
   type RebuildRunnerPorts,
   type RebuildState,
 } from '@groundwork/application';
@@ -247,8 +248,12 @@ function describeObstacles(ports: Ports): void {
 type RebuildPorts = Pick<RebuildRunnerPorts, 'store' | 'log' | 'signal' | 'rebuilds'>;
 
 /** Rebuilds to the end, as a worker does. */
-export async function rebuilt(ports: RebuildPorts, projection: Projection): Promise<Rebuild> {
-  await ports.rebuilds.begin(projection, { isShadow: false });
+export async function rebuilt(
+  ports: RebuildPorts,
+  projection: Projection,
+  kind: RebuildKind = { isShadow: false },
+): Promise<Rebuild> {
+  await ports.rebuilds.begin(projection, kind);
   return rebuildersUntil(ports, [projection], 'switched');
 }
 

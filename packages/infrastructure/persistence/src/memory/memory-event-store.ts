@@ -112,8 +112,7 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
       limit,
       (event) =>
         wanted.has(event.type) &&
-        (slice === undefined ||
-          hashOf(keyOf({ tenant: event.tenant, ...event.stream })) % slice.slices === slice.slice),
+        (slice === undefined || sliceOfStream({ tenant: event.tenant, ...event.stream }, slice.slices) === slice.slice),
     );
     const head = BigInt(this.#log.events.length);
     if (events.length === limit) return { events, readTo: events.at(-1)!.position, isLast: false };
@@ -217,6 +216,9 @@ const correlationOf = ({ metadataText }: StoredEvent): string =>
   (JSON.parse(metadataText) as RecordedEvent['metadata']).correlationId;
 
 const keyOf = ({ tenant, type, id }: StreamKey): string => `${tenant}/${type}/${id}`;
+
+/** In which of so many slices a stream is. */
+export const sliceOfStream = (stream: StreamKey, slices: number): number => hashOf(keyOf(stream)) % slices;
 
 /** FNV-1a: spreads streams over slices, the same in every process. */
 function hashOf(text: string): number {

@@ -20,7 +20,9 @@ import {
   type StreamKey,
   type TenantRow,
 } from '@groundwork/application';
+import { outdated } from '../outdated-read-model.ts';
 import { countLostOwner, NO_LOSSES, type Losses } from './lost-owners.ts';
+import { sliceOfStream } from './memory-event-store.ts';
 import { refuseUnfitRow } from './row-check.ts';
 import { upsertRows, versionOf } from './row-merge.ts';
 
@@ -111,17 +113,45 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     const state = known.slices[slice.slice]!;
     return locked([state], async () => {
       if (state.position !== slice.position || state.epoch !== slice.epoch) throw checkpointMoved(slice, state);
-      const changes: Changes = { rows: new Map(), parked: new Map(), commands: [] };
-      await work(this.#transaction(projection, slice, known, changes));
-      for (const [key, row] of changes.rows) {
-        if (row === undefined) known.rows.delete(key);
-        else known.rows.set(key, row);
-      }
-      known.parked = withChanges(known.parked, changes);
-      for (const command of changes.commands) await this.#commands.accept(command).catch(unlessKnown);
+      await this.#committed(projection, slice, known, work);
       state.position = to;
       state.updatedAt = this.#clock.now();
       return sliceOf(projection, known, slice.slice);
+    });
+  }
+
+  /** What the work changes takes effect at its end, or not at all. */
+  async #committed(
+    projection: Projection,
+    slice: Slice,
+    known: KnownProjection,
+    work: (tx: ProjectionTransaction) => Promise<void>,
+  ): Promise<void> {
+    const changes: Changes = { rows: new Map(), parked: new Map(), commands: [] };
+    await work(this.#transaction(projection, slice, known, changes));
+    for (const [key, row] of changes.rows) {
+      if (row === undefined) known.rows.delete(key);
+      else known.rows.set(key, row);
+    }
+    known.parked = withChanges(known.parked, changes);
+    for (const command of changes.commands) await this.#commands.accept(command).catch(unlessKnown);
+  }
+
+  async holdSlice(
+    projection: Projection,
+    stream: StreamKey,
+    work: (tx: ProjectionTransaction, slice: Slice) => Promise<void>,
+  ): Promise<boolean> {
+    const known = this.projections.get(projection.name);
+    if (known === undefined) return false;
+    if (known.schemaVersion !== projection.schemaVersion) throw outdated(projection, known.schemaVersion);
+    const index = sliceOfStream(stream, known.slices.length);
+    const state = known.slices[index]!;
+    return locked([state], async () => {
+      state.epoch++;
+      const slice = sliceOf(projection, known, index);
+      await this.#committed(projection, slice, known, (tx) => work(tx, slice));
+      return true;
     });
   }
 

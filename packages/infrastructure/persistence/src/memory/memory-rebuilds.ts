@@ -8,6 +8,7 @@ import {
   type Projection,
   type Rebuild,
   type RebuildComparison,
+  type RebuildKind,
   type Rebuilds,
   type Row,
   type RowDifference,
@@ -42,7 +43,8 @@ export class MemoryRebuilds implements Rebuilds {
     this.#store = store;
   }
 
-  async begin({ name, schemaVersion }: Projection, { isShadow }: { readonly isShadow: boolean }): Promise<Rebuild> {
+  /** Rows have no shape here: a repair is a rebuild. */
+  async begin({ name, schemaVersion }: Projection, { isShadow }: RebuildKind): Promise<Rebuild> {
     const live = this.#store.projections.get(name);
     if (live === undefined) throw unknownProjection(name);
     const past = this.#rebuilds.filter(({ projection }) => projection === name);

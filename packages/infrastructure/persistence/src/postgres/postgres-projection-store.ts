@@ -1,13 +1,16 @@
 // Read models and the progress of their projections in PostgreSQL, changed together.
 import {
+  aheadOfLog,
   Conflict,
   type Projection,
   type ProjectionProgress,
   type ProjectionStore,
   type ProjectionTransaction,
   type Slice,
+  type StreamKey,
   type TenantRow,
 } from '@groundwork/application';
+import { outdated } from '../outdated-read-model.ts';
 import type { Database, Transaction } from './database.ts';
 import { isDataRefused } from './database-errors.ts';
 import { PostgresProjectionTransaction, rowRefused } from './postgres-projection-transaction.ts';
@@ -136,6 +139,25 @@ export class PostgresProjectionStore implements ProjectionStore {
     throw checkpointMoved(slice);
   }
 
+  async holdSlice(
+    projection: Projection,
+    stream: StreamKey,
+    work: (tx: ProjectionTransaction, slice: Slice) => Promise<void>,
+  ): Promise<boolean> {
+    return this.#database.transaction(undefined, async (transaction) => {
+      const held = await transaction.query<SliceRow>({
+        name: 'hold_slice',
+        text: HOLD,
+        values: [projection.name, stream.tenant, stream.type, stream.id],
+      });
+      if (held.length === 0) return false;
+      await refuseOtherTable(transaction, projection, held[0]!);
+      const slice = sliceOf(held[0]!);
+      await work(new PostgresProjectionTransaction(transaction, projection.table, slice), slice);
+      return true;
+    });
+  }
+
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
     const rows = await this.#database.query<
       SliceRow & {
@@ -228,6 +250,27 @@ const LEASE = `
     returning s.*
   )
   select * from changed where owner = $2`;
+
+// A statement of an owner that waits here has looked at the parked streams already: under the new epoch it has no
+// effect.
+const HOLD = `
+  update groundwork.projection_slice s set epoch = epoch + 1
+   where s.projection = $1
+     and s.slice = (select t.stream_id % s.slices from groundwork.stream t where t.tenant = $2 and t.type = $3 and t.id = $4)
+  returning s.*`;
+
+/** Asked once the slice is held: from then on nobody switches the read model. */
+async function refuseOtherTable({ query }: Transaction, projection: Projection, slice: SliceRow): Promise<void> {
+  const [stored] = await query<{ schema_version: number; is_ahead: boolean }>({
+    name: 'stored_schema_version',
+    text: `select p.schema_version, groundwork.is_ahead_of_log(s.position, s.event_id) as is_ahead
+             from groundwork.projection p join groundwork.projection_slice s on s.projection = p.name
+            where p.name = $1 and s.slice = $2`,
+    values: [projection.name, slice.slice],
+  });
+  if (stored!.schema_version !== projection.schemaVersion) throw outdated(projection, stored!.schema_version);
+  if (stored!.is_ahead) throw aheadOfLog(`Slice ${slice.slice} of ${projection.name} is ahead of this log.`);
+}
 
 const PROGRESS = `
   select s.projection, s.slice, s.slices, s.position, s.epoch,

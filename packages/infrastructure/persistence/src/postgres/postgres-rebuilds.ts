@@ -6,14 +6,16 @@ import {
   SAMPLE_COUNT_MAX,
   type Projection,
   type Rebuild,
+  type RebuildKind,
   type Rebuilds,
-  type RebuildState,
-  type Row,
   type RowDifference,
 } from '@groundwork/application';
+import type { EntitySchema } from 'typeorm';
+import { declaredTable } from '../drift/declared-table.ts';
 import { codeOf } from './database-errors.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database, Statement, Transaction } from './database.ts';
 import { SQL_TYPES } from './read-model-statements.ts';
+import { differenceOf, rebuildOf, REBUILDS, type DifferenceRow, type RebuildRow } from './rebuild-rows.ts';
 import { nothingToRollBack, rebuildOpen, unknownProjection } from '../unmade-rebuild.ts';
 
 /** For how long the live projection waits for its build to come level, before it goes on and the build tries again. */
@@ -23,44 +25,22 @@ const LOOK_INTERVAL_MS = 10;
 const COMPARISON_MS_MAX = 600_000;
 const DEPENDENT_OBJECTS = '2BP01';
 
-interface RebuildRow {
-  readonly rebuild_id: number;
-  readonly projection: string;
-  readonly number: number;
-  readonly schema_version: number;
-  readonly state: RebuildState;
-  readonly is_shadow: boolean;
-  readonly is_forced: boolean;
-  readonly has_table: boolean;
-  readonly row_count: string | null;
-  readonly rows_added: string;
-  readonly rows_removed: string;
-  readonly rows_changed: string;
-  readonly changed_columns: string;
-  readonly error: string | null;
-  readonly started_at: Date;
-  readonly finished_at: Date | null;
-  readonly done: string | null;
-  readonly total: string | null;
-  readonly parked: string;
-}
-
 export class PostgresRebuilds implements Rebuilds {
   readonly #database: Database;
+  readonly #entities: readonly EntitySchema[];
 
-  constructor(database: Database) {
+  /** The entities say more of the tables that a repair makes than the projections do. */
+  constructor(database: Database, entities: readonly EntitySchema[] = []) {
     this.#database = database;
+    this.#entities = entities;
   }
 
-  async begin(projection: Projection, { isShadow }: { readonly isShadow: boolean }): Promise<Rebuild> {
-    const { name, schemaVersion, table } = projection;
-    const types = Object.values(table.columns).map((type) => SQL_TYPES[type]);
+  async begin(projection: Projection, kind: RebuildKind): Promise<Rebuild> {
+    const { name } = projection;
     try {
-      const [begun] = await this.#database.query<{ refusal: string | null }>({
-        name: 'begin_rebuild',
-        text: 'select * from groundwork.begin_rebuild($1, $2, $3, $4, $5, $6)',
-        values: [name, `${table.schema}.${table.name}`, schemaVersion, Object.keys(table.columns), types, isShadow],
-      });
+      const [begun] = await this.#database.query<{ refusal: string | null }>(
+        kind.isRepair === true ? repairStatement(projection, this.#entities) : rebuildStatement(projection, kind),
+      );
       if (begun!.refusal !== null) throw refusalOf(begun!.refusal, name);
     } catch (error) {
       throw codeOf(error) === DEPENDENT_OBJECTS ? dependedOn(name, error) : error;
@@ -210,6 +190,21 @@ export class PostgresRebuilds implements Rebuilds {
   }
 }
 
+function rebuildStatement({ name, schemaVersion, table }: Projection, { isShadow }: RebuildKind): Statement {
+  const types = Object.values(table.columns).map((type) => SQL_TYPES[type]);
+  return {
+    name: 'begin_rebuild',
+    text: 'select * from groundwork.begin_rebuild($1, $2, $3, $4, $5, $6)',
+    values: [name, `${table.schema}.${table.name}`, schemaVersion, Object.keys(table.columns), types, isShadow],
+  };
+}
+
+const repairStatement = ({ name, schemaVersion, table }: Projection, entities: readonly EntitySchema[]): Statement => ({
+  name: 'begin_repair',
+  text: 'select * from groundwork.begin_repair($1, $2, $3, $4)',
+  values: [name, `${table.schema}.${table.name}`, schemaVersion, JSON.stringify(declaredTable(table, entities))],
+});
+
 async function compareIn(
   { query }: Transaction,
   { table }: Projection,
@@ -221,65 +216,10 @@ async function compareIn(
   onSnapshot();
   await query({ name: 'take_time', text: `set local statement_timeout = ${COMPARISON_MS_MAX}` });
   await query({
-    name: 'compare_rebuild',
-    text: 'select groundwork.compare_rebuild($1, $2, $3, $4)',
+    name: 'compare_repair',
+    text: 'select groundwork.compare_repair($1, $2, $3, $4)',
     values: [id, table.key, Object.keys(table.columns), SAMPLE_COUNT_MAX],
   });
-}
-
-const REBUILDS = `
-  select r.*, groundwork.parked_codes(r.projection || '~' || r.number) as parked,
-         (select min(position) from groundwork.projection_slice where projection = r.projection || '~' || r.number) as done,
-         (select min(case when groundwork.is_ahead_of_log(s.position, s.event_id) then head.head_position else s.position end)
-            from groundwork.projection_slice s where s.projection = r.projection) as total
-    from groundwork.rebuild r cross join groundwork.log_head() head`;
-
-const rebuildOf = (row: RebuildRow): Rebuild => ({
-  id: row.rebuild_id,
-  projection: row.projection,
-  number: row.number,
-  schemaVersion: row.schema_version,
-  state: row.state,
-  isShadow: row.is_shadow,
-  isForced: row.is_forced,
-  hasTable: row.has_table,
-  startedAt: row.started_at,
-  finishedAt: row.finished_at ?? undefined,
-  done: BigInt(row.done ?? 0),
-  total: BigInt(row.total ?? 0),
-  parked: JSON.parse(row.parked) as Record<string, number>,
-  error: row.error ?? undefined,
-  comparison:
-    row.row_count === null
-      ? undefined
-      : {
-          rows: Number(row.row_count),
-          added: Number(row.rows_added),
-          removed: Number(row.rows_removed),
-          changed: Number(row.rows_changed),
-          changedColumns: JSON.parse(row.changed_columns) as Record<string, number>,
-        },
-});
-
-interface DifferenceRow {
-  readonly key: string;
-  readonly change: RowDifference['change'];
-  readonly before: string | null;
-  readonly after: string | null;
-}
-
-function differenceOf({ key, change, before: before_, after: after_ }: DifferenceRow): RowDifference {
-  const [before, after] = [before_, after_].map((text) => (text === null ? {} : (JSON.parse(text) as Row)));
-  const columns = Object.keys({ ...before, ...after }).filter(
-    (column) => column !== 'tenant' && JSON.stringify(before![column]) !== JSON.stringify(after![column]),
-  );
-  const told = (row: Row): Row => Object.fromEntries(columns.map((column) => [column, row[column] ?? null]));
-  return {
-    key,
-    change,
-    before: before_ === null ? undefined : told(before!),
-    after: after_ === null ? undefined : told(after!),
-  };
 }
 
 function refusalOf(refusal: string, name: string): Error {

@@ -1,0 +1,168 @@
+// The rows of one stream are made again from its events, while workers go on with it and all others.
+import { rebuildStream, type Projection, type RecordedEvent } from '@groundwork/application';
+import type { StreamId, TenantId } from '@groundwork/domain';
+import { describe, expect, it } from '@jest/globals';
+import { newStream, newTenant } from '../new-event.ts';
+import { noteAfter, noteCount, noteList, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
+import { newRunner, notesOf, OWNER, write } from './runner-under-test.ts';
+
+type Ports = () => ProjectionStoreUnderTest;
+
+const streamOf = (id: string): StreamId => ({ type: 'note', id });
+const list: Projection = { ...noteList, streamOf };
+const failing: Projection = {
+  ...list,
+  apply: (row, event: RecordedEvent) => {
+    if ((event.data as NoteData).text === 'poison') throw new TypeError('cannot read it');
+    return noteAfter(row, event);
+  },
+};
+
+export function describeRebuildingAStream(ports: Ports): void {
+  describe('rebuilding one stream', () => {
+    describeRows(ports);
+    describeGoingOn(ports);
+    describeParkedStreams(ports);
+    describeRefusals(ports);
+  });
+}
+
+function describeRows(ports: Ports): void {
+  it('replaces its rows by what its events give, and touches no other', async () => {
+    const [tenant, other, [spoilt, lost, kept]] = [newTenant(), newTenant(), [newStream(), newStream(), newStream()]];
+    for (const stream of [spoilt!, lost!, kept!]) await write(ports(), tenant, stream, { text: 'a' }, { text: 'b' });
+    await write(ports(), other, spoilt!, { text: 'theirs' });
+    await newRunner(ports()).runner.runOnce();
+    const wrong = { text: 'wrong', count: 7, size: 1, stream_version: 99 };
+    await spoil(
+      ports(),
+      tenant,
+      [spoilt!, kept!].map(({ id }) => ({ ...wrong, id })),
+      [lost!.id],
+    );
+    await spoil(ports(), other, [{ ...wrong, id: spoilt!.id }], []);
+
+    const { position } = await ports().log.head();
+    for (const stream of [spoilt!, lost!]) {
+      expect(await rebuilt(ports(), tenant, stream)).toEqual({
+        upTo: position,
+        rows: 1,
+        removed: 0,
+        parkedAt: undefined,
+      });
+    }
+    const right = { text: 'b', count: 2, streamVersion: 2 };
+    expect(await notesOf(ports(), tenant, [spoilt!, lost!, kept!])).toEqual([
+      right,
+      right,
+      { text: 'wrong', count: 7, streamVersion: 99 },
+    ]);
+    expect(await notesOf(ports(), other, [spoilt!])).toMatchObject([{ text: 'wrong' }]);
+  });
+
+  it('takes away a row that the last event has removed', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'a' }, { text: 'a', isRemoved: true });
+    await newRunner(ports()).runner.runOnce();
+    await spoil(ports(), tenant, [{ id: stream.id, text: 'ghost', count: 1, size: 1, stream_version: 1 }], []);
+    expect(await rebuilt(ports(), tenant, stream)).toMatchObject({ rows: 0, removed: 1 });
+    expect(await notesOf(ports(), tenant, [stream])).toEqual([undefined]);
+  });
+
+  it('leaves to the worker what its checkpoint has not passed', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'seen' });
+    await newRunner(ports()).runner.runOnce();
+    await write(ports(), tenant, stream, { text: 'not seen' });
+    await rebuilt(ports(), tenant, stream);
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'seen', count: 1 }]);
+    await newRunner(ports()).runner.runOnce();
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'not seen', count: 2 }]);
+  });
+}
+
+function describeGoingOn(ports: Ports): void {
+  it.each([
+    ['row by row', list],
+    ['set by set', { ...noteCount, streamOf }],
+  ])('loses no event and applies none twice while a worker applies them %s', async (_how, projection) => {
+    const [tenant, streams] = [newTenant(), Array.from({ length: 4 }, () => newStream())];
+    for (const stream of streams) await write(ports(), tenant, stream, { text: 'first' });
+    const stop = new AbortController();
+    const { runner } = newRunner(ports(), projection, { batchSizeMax: 3 });
+    await runner.runOnce();
+    const running = runner.run(stop.signal);
+    const writing = (async () => {
+      for (let n = 0; n < 60; n++) await write(ports(), tenant, streams[n % 4]!, { text: `more ${n}` });
+    })();
+    for (let n = 0; n < 24; n++) await rebuilt(ports(), tenant, streams[n % 4]!, projection);
+    await writing;
+    stop.abort();
+    await running;
+    while (await newRunner(ports(), projection).runner.runOnce());
+
+    for (const row of await notesOf(ports(), tenant, streams, projection)) {
+      expect(row).toMatchObject({ count: 16, streamVersion: 16 });
+    }
+  });
+}
+
+function describeParkedStreams(ports: Ports): void {
+  it('stops before the event behind which the stream is parked, which stays there and goes on in order', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'before' }, { text: 'poison' }, { text: 'behind' });
+    await newRunner(ports(), failing).runner.runOnce();
+    const [before] = await parkedOf(ports(), tenant);
+    await spoil(ports(), tenant, [], [stream.id]);
+    await rebuilt(ports(), tenant, stream);
+    expect(await parkedOf(ports(), tenant)).toEqual([before]);
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'before', count: 1 }]);
+    await ports().deadLetters.decide(tenant, before!.id, 'retry');
+    await newRunner(ports()).runner.runOnce();
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'behind', count: 3 }]);
+    expect(await parkedOf(ports(), tenant)).toEqual([]);
+  });
+
+  it('parks the stream at an event that cannot be applied today, with the rows of what is before it', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'before' }, { text: 'poison' }, { text: 'behind' });
+    await newRunner(ports()).runner.runOnce();
+    const { parkedAt } = await rebuilt(ports(), tenant, stream, failing);
+    expect(await parkedOf(ports(), tenant)).toMatchObject([
+      { eventId: parkedAt, error: { code: 'projection.event-failed' } },
+    ]);
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'before', count: 1 }]);
+  });
+}
+
+function describeRefusals(ports: Ports): void {
+  it('is refused where the rows of the stream are not known, and changes nothing', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'a' });
+    await newRunner(ports()).runner.runOnce();
+    const refused = (projection: Projection) => expect(rebuilt(ports(), tenant, stream, projection)).rejects;
+    await refused(noteList).toMatchObject({ code: 'projection.rows-without-stream' });
+    const shared = { ...list, keyOf: () => 'all', streamOf: () => streamOf('first') };
+    await refused(shared).toMatchObject({ code: 'projection.rows-of-several-streams' });
+    await refused({ ...list, schemaVersion: 2 }).toMatchObject({ code: 'projection.outdated' });
+    await refused({ ...list, name: 'contract.unheard-of' }).toMatchObject({ code: 'projection.stream-unknown' });
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'a', count: 1 }]);
+  });
+}
+
+const rebuilt = (ports: ProjectionStoreUnderTest, tenant: TenantId, stream: StreamId, projection = list) =>
+  rebuildStream(projection, { tenant, ...stream }, ports);
+
+/** Past the projection: what a fault, or somebody with a database client, has left behind. */
+async function spoil(
+  { store }: ProjectionStoreUnderTest,
+  tenant: TenantId,
+  rows: readonly Record<string, unknown>[],
+  removed: readonly string[],
+): Promise<void> {
+  const [slice] = await store.lease(noteList, OWNER, 60_000, 2);
+  await store.advance(noteList, slice!, slice!.position, (tx) => tx.store(tenant, rows, removed));
+}
+
+const parkedOf = ({ deadLetters }: ProjectionStoreUnderTest, tenant: TenantId) =>
+  deadLetters.list(tenant, { limit: 10 });
