@@ -36,8 +36,8 @@ async function append(client: Client, stream: string, expectedVersion: number): 
   const id = randomUUID();
   const metadata = JSON.stringify({ actor: 'bench', correlationId: id });
   const { rows } = await client.query<{ verdicts: number[] }>({
-    name: 'append_events',
-    text: `select * from groundwork.append_events(
+    name: 'append_batch',
+    text: `select * from groundwork.append_batch(
              $1, $2, $3, $4, '{1}', '{1}', false, '{1}', '{1}', $5, $6, '{1}', '{api}', $7, $8, $9, '{NULL}', $10)`,
     values: [
       [TENANT],

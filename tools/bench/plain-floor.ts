@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { payload } from './payload.ts';
 import type { Appender } from './suite.ts';
 
-const POOL_SIZE = 32;
+const POOL_SIZE = 16;
 
 export async function plainFloor(url: string): Promise<Appender> {
   const pool = new Pool({ connectionString: url, max: POOL_SIZE });

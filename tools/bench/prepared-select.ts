@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { STREAM_TYPE, TENANT } from './our-store.ts';
 import type { Loader } from './suite.ts';
 
-const POOL_SIZE = 32;
+const POOL_SIZE = 16;
 
 export async function preparedSelect(url: string): Promise<AsyncDisposable & Loader> {
   const pool = new Pool({ connectionString: url, max: POOL_SIZE });

@@ -5,7 +5,7 @@ import { payload } from '../payload.ts';
 import type { Peer } from '../suite.ts';
 import type { PeerPackages } from './install.ts';
 
-const POOL_SIZE = 32;
+const POOL_SIZE = 16;
 
 interface Emmett {
   getPostgreSQLEventStore(url: string, options: { connectionOptions: { pool: Pool } }): EmmettStore;

@@ -7,7 +7,7 @@ import { payload } from '../payload.ts';
 import type { Peer } from '../suite.ts';
 import type { PeerPackages } from './install.ts';
 
-const POOL_SIZE = 32;
+const POOL_SIZE = 16;
 /** As many categories as clients: with a single one every append waits for every other. */
 const CATEGORIES = 64;
 

@@ -26,7 +26,7 @@ class DataFault extends Error {}
 interface Batch {
   readonly ids: readonly string[];
   readonly checkIds: boolean;
-  store(): Promise<void>;
+  store(isContended?: boolean): Promise<void>;
   refuse(error: Error): Promise<void>;
 }
 
@@ -40,8 +40,9 @@ function queueUnderTest(): { queue: AppendQueue; batches: Batch[]; ask(...ids: s
         batches.push({
           ids: batch.map(({ append: { stream } }) => stream.id),
           checkIds,
-          store: () => {
-            resolve(batch.map(() => ({ verdict: 0, streamVersion: 1, position: ++stored })));
+          store: (isContended = false) => {
+            const verdicts = batch.map(() => ({ verdict: 0, streamVersion: 1, position: ++stored }));
+            resolve({ verdicts, isContended });
             return nextTurns();
           },
           refuse: (error) => {
@@ -95,6 +96,25 @@ describe('AppendQueue', () => {
     await batches[0]!.store();
     expect(batches[2]!.ids).toEqual(ids.slice(31));
     await storeAll(batches);
+    await Promise.all(appended);
+  });
+
+  it('keeps one batch under way, as large as two, while another process writes, and two again afterwards', async () => {
+    const { batches, ask } = queueUnderTest();
+    const appended = ask('first', 'a', 'b', 'c', 'd');
+    await nextTurns();
+    await batches[0]!.store(true);
+    await batches[1]!.store(true);
+    appended.push(...ask('e', 'f', 'g'));
+    await nextTurns();
+    expect(idsOf(batches)).toEqual([['first'], ['a', 'b', 'c'], ['d']]);
+    await batches[2]!.store(true);
+    appended.push(...ask('h', 'i'));
+    await nextTurns();
+    expect(idsOf(batches.slice(3))).toEqual([['e', 'f', 'g']]);
+    await batches[3]!.store();
+    expect(idsOf(batches.slice(4))).toEqual([['h'], ['i']]);
+    await storeAll(batches, 4);
     await Promise.all(appended);
   });
 

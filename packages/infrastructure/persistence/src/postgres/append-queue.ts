@@ -16,8 +16,15 @@ export interface AppendVerdict {
   readonly position: bigint;
 }
 
-/** Stores a batch in one transaction and gives one verdict for each append, in order. */
-export type StoreBatch = (batch: readonly PreparedAppend[], checkIds: boolean) => Promise<readonly AppendVerdict[]>;
+export interface StoredBatch {
+  /** One for each append, in order. */
+  readonly verdicts: readonly AppendVerdict[];
+  /** Another process was writing when this batch came to the lock of the log. */
+  readonly isContended: boolean;
+}
+
+/** Stores a batch in one transaction. */
+export type StoreBatch = (batch: readonly PreparedAppend[], checkIds: boolean) => Promise<StoredBatch>;
 
 interface Waiting {
   readonly append: PreparedAppend;
@@ -25,8 +32,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-// Two batches in flight: while one is stored the next is built and sent. A third only makes the batches smaller.
+// Two batches in flight: while one is stored the next is built and sent. A third only makes the batches smaller. Beside
+// another process one is enough: while it waits for the lock and is stored the other builds its own, and both are twice
+// as large.
 const BATCHES_IN_FLIGHT_MAX = 2;
+const BATCHES_IN_FLIGHT_MAX_CONTENDED = 1;
 const BATCH_EVENTS_MAX = 1_000;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 // More waiting work than this is not caught up with before its callers give up.
@@ -38,6 +48,7 @@ export class AppendQueue {
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #pumpScheduled = false;
+  #batchesInFlightMax = BATCHES_IN_FLIGHT_MAX;
   // A stream is in one batch at a time, so that its appends keep the order in which they were asked for.
   readonly #busyStreams = new Set<string>();
 
@@ -69,7 +80,7 @@ export class AppendQueue {
   }
 
   #pump(): void {
-    while (this.#inFlight < BATCHES_IN_FLIGHT_MAX && this.#waiting.length > 0) {
+    while (this.#inFlight < this.#batchesInFlightMax && this.#waiting.length > 0) {
       const batch = this.#takeBatch();
       if (batch.length === 0) return;
       this.#inFlight++;
@@ -88,7 +99,7 @@ export class AppendQueue {
     let looked = 0;
     // An even share of all that is under way. Otherwise one batch grows at the cost of the other, and a batch of two
     // appends holds the lock for half as long as one of sixty.
-    const share = Math.ceil((this.#waiting.length + this.#busyStreams.size) / BATCHES_IN_FLIGHT_MAX);
+    const share = Math.ceil((this.#waiting.length + this.#busyStreams.size) / this.#batchesInFlightMax);
     const isFull = (): boolean => batch.length >= share || events >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX;
     while (looked < this.#waiting.length && !isFull()) {
       const waiting = this.#waiting[looked++]!;
@@ -109,10 +120,11 @@ export class AppendQueue {
 
   async #run(batch: readonly Waiting[]): Promise<void> {
     try {
-      const verdicts = await this.#storeBatch(
+      const { verdicts, isContended } = await this.#storeBatch(
         batch.map((waiting) => waiting.append),
         false,
       );
+      this.#batchesInFlightMax = isContended ? BATCHES_IN_FLIGHT_MAX_CONTENDED : BATCHES_IN_FLIGHT_MAX;
       batch.forEach((waiting, index) => waiting.resolve(verdicts[index]!));
     } catch (error) {
       if (this.#isDataFault(error)) await this.#runOneByOne(batch);
@@ -126,7 +138,8 @@ export class AppendQueue {
   async #runOneByOne(batch: readonly Waiting[]): Promise<void> {
     for (const waiting of batch) {
       try {
-        waiting.resolve((await this.#storeBatch([waiting.append], true))[0]!);
+        const { verdicts } = await this.#storeBatch([waiting.append], true);
+        waiting.resolve(verdicts[0]!);
       } catch (error) {
         waiting.reject(error);
       }

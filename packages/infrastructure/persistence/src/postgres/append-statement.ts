@@ -1,6 +1,6 @@
-// The call of groundwork.append_events: a batch of appends as eighteen parameters, and three more for snapshots.
+// The calls that write the log: a batch of appends as eighteen parameters, and three more for snapshots.
 import { DuplicateEvent, type ExpectedVersion } from '@groundwork/application';
-import type { AppendVerdict, PreparedAppend } from './append-queue.ts';
+import type { AppendVerdict, PreparedAppend, StoredBatch } from './append-queue.ts';
 import { codeOf } from './database-errors.ts';
 import { float8Array, int4Array, textArray, uuidArray } from './binary-arrays.ts';
 import type { RunStatement, Statement } from './database.ts';
@@ -10,19 +10,19 @@ const SNAPSHOT_PARAMETER_COUNT = 3;
 const parametersFrom = (first: number, count = PARAMETER_COUNT): string =>
   Array.from({ length: count }, (_, index) => `$${first + index}`).join(', ');
 
-const APPEND_EVENTS = `select * from groundwork.append_events(${parametersFrom(1)})`;
-const APPEND_WITH_SNAPSHOTS = `select * from groundwork.append_events_with_snapshots(${parametersFrom(
+const APPEND_BATCH = `select * from groundwork.append_batch(${parametersFrom(1)})`;
+const APPEND_WITH_SNAPSHOTS = `select *, false as contended from groundwork.append_events_with_snapshots(${parametersFrom(
   1,
   PARAMETER_COUNT + SNAPSHOT_PARAMETER_COUNT,
 )})`;
-const SAVE_AGGREGATE = `select * from groundwork.save_aggregate($1, ${parametersFrom(2)})`;
+const SAVE_AGGREGATE = `select *, false as contended from groundwork.save_aggregate($1, ${parametersFrom(2)})`;
 
-/** Stores a batch of appends and the snapshots of those that pass; one verdict for each append, in order. */
+/** Stores a batch of appends and the snapshots of those that pass. */
 export function appendBatch(
   query: RunStatement,
   batch: readonly PreparedAppend[],
   checkIds: boolean,
-): Promise<AppendVerdict[]> {
+): Promise<StoredBatch> {
   const values = parameters(batch, checkIds);
   const statement = batch.some(({ append }) => append.snapshot !== undefined)
     ? {
@@ -30,8 +30,8 @@ export function appendBatch(
         text: APPEND_WITH_SNAPSHOTS,
         values: [...values, ...snapshotParameters(batch)],
       }
-    : { name: 'append_events', text: APPEND_EVENTS, values };
-  return verdictsOf(query, batch, statement);
+    : { name: 'append_batch', text: APPEND_BATCH, values };
+  return stored(query, batch, statement);
 }
 
 /** Stores an append, and the state it leads to when it passes, both or neither. */
@@ -41,25 +41,31 @@ export async function appendWithState(
   stateJson: string,
 ): Promise<AppendVerdict> {
   const values = [stateJson, ...parameters([append], false)];
-  const [verdict] = await verdictsOf(query, [append], { name: 'save_aggregate', text: SAVE_AGGREGATE, values });
-  return verdict!;
+  const { verdicts } = await stored(query, [append], { name: 'save_aggregate', text: SAVE_AGGREGATE, values });
+  return verdicts[0]!;
 }
 
-async function verdictsOf(
+interface StoredRow {
+  readonly verdicts: number[];
+  readonly versions: number[];
+  readonly positions: string[];
+  readonly contended: boolean;
+}
+
+async function stored(
   query: RunStatement,
   batch: readonly PreparedAppend[],
   statement: Statement,
-): Promise<AppendVerdict[]> {
-  const [row] = await query<{ verdicts: number[]; versions: number[]; positions: string[] }>(statement).catch(
-    (error: unknown) => {
-      throw batch.length === 1 && isIdTaken(error) ? new DuplicateEvent(batch[0]!.append.events[0]!.id) : error;
-    },
-  );
-  return row!.verdicts.map((verdict, index) => ({
+): Promise<StoredBatch> {
+  const [row] = await query<StoredRow>(statement).catch((error: unknown) => {
+    throw batch.length === 1 && isIdTaken(error) ? new DuplicateEvent(batch[0]!.append.events[0]!.id) : error;
+  });
+  const verdicts = row!.verdicts.map((verdict, index) => ({
     verdict,
     streamVersion: row!.versions[index]!,
     position: BigInt(row!.positions[index]!),
   }));
+  return { verdicts, isContended: row!.contended };
 }
 
 /** The unique index decided: an id stands twice in the batch, or another event of the append has been stored before. */

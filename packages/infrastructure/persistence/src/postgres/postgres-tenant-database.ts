@@ -28,8 +28,8 @@ export class PostgresTenantDatabase implements TenantDatabase {
     try {
       await this.#database.withEntities(append.tenant, work, async (query) => {
         await query(BOUND_PAUSE);
-        const [verdict] = await appendBatch(query, [prepared], false);
-        appended = appendedOrThrown(append, verdict!);
+        const { verdicts } = await appendBatch(query, [prepared], false);
+        appended = appendedOrThrown(append, verdicts[0]!);
         if (appended.repeated) throw new StoredBefore();
       });
     } catch (error) {

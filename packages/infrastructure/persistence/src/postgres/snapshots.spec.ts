@@ -73,7 +73,7 @@ describe('a snapshot in PostgreSQL', () => {
     await stores.events.append({ tenant: newTenant(), stream: newStream(), expected: 0, events });
     const [withOne] = [{ ...events[0]!, id: newEvent('', {}).id }];
     await stores.events.append({ tenant: newTenant(), stream: newStream(), expected: 0, events: [withOne!], snapshot });
-    expect(sent.mock.calls.map(([{ name }]) => name)).toEqual(['append_events', 'append_events_with_snapshots']);
+    expect(sent.mock.calls.map(([{ name }]) => name)).toEqual(['append_batch', 'append_events_with_snapshots']);
     sent.mockRestore();
   });
 

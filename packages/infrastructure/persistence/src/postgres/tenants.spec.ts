@@ -82,7 +82,7 @@ describe('the catalogue', () => {
     ).toEqual([]);
   });
 
-  it('lets the application write the log through append_events only', async () => {
+  it('lets the application write the log through its functions only', async () => {
     for (const table of ['groundwork.event', 'groundwork.stream', 'groundwork.snapshot']) {
       for (const role of ROLES) {
         const { rows } = await administrator.query<{ may: boolean }>(
