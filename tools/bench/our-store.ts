@@ -27,7 +27,7 @@ export async function ourStore(url: string): Promise<Appender & Loader> {
     load: async (stream) => {
       let parsed = 0;
       for await (const event of store.readStream(TENANT, streamId(STREAM_TYPE, stream))) {
-        if (event.data !== undefined) parsed++;
+        for (const { data } of event.parts) if (data !== undefined) parsed++;
       }
       return parsed;
     },

@@ -1,10 +1,17 @@
 // What each projection of the product makes of a frozen log: `npx node tools/checks/golden-rows.ts --write` after its
 // schemaVersion was raised. The golden rows of a version never change.
-import { ExactJson, parseExactJson, type Projection, type RecordedEvent, type Row } from '@groundwork/application';
+import {
+  ExactJson,
+  loggedEvent,
+  type LoggedEvent,
+  type Projection,
+  type Row,
+  type StoredEvent,
+} from '@groundwork/application';
 import { parseStreamId, parseTenantId, parseUuid } from '@groundwork/domain';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { productProjections, productSettings } from '../../apps/cli/src/product.ts';
+import { productEventTypes, productProjections, productSettings } from '../../apps/cli/src/product.ts';
 import { root } from './workspace.ts';
 
 /** An event of a frozen log; the position is its place in the file. `data` is the exact text. */
@@ -12,6 +19,8 @@ interface FrozenEvent {
   readonly stream: string;
   readonly streamVersion: number;
   readonly type: string;
+  /** As it was recorded; 1 when it is left out. */
+  readonly schemaVersion?: number;
   readonly data: string;
 }
 
@@ -21,7 +30,7 @@ export interface GoldenRows {
   readonly file: string;
   /** Undefined when this version has none yet. */
   readonly golden: string | undefined;
-  readonly events: readonly RecordedEvent[];
+  readonly events: readonly LoggedEvent[];
   /** What the projection makes of the frozen log today. */
   readonly rows: string;
   /** The event types it reads that the frozen log does not hold. */
@@ -30,26 +39,29 @@ export interface GoldenRows {
 
 /** One for each projection of the product, in its default settings. */
 export async function goldenRows(): Promise<readonly GoldenRows[]> {
-  return (await productProjections(productSettings({}))).map((projection) => {
+  const settings = productSettings({});
+  const types = await productEventTypes(settings);
+  return (await productProjections(settings)).map((projection) => {
     const [context] = projection.name.split('.');
     const base = join(root, 'packages/contexts', context!, 'golden', projection.name);
     const file = `${base}.v${projection.schemaVersion}.rows.json`;
-    const events = (JSON.parse(readFileSync(`${base}.events.json`, 'utf8')) as FrozenEvent[]).map(recorded);
+    const frozen = JSON.parse(readFileSync(`${base}.events.json`, 'utf8')) as FrozenEvent[];
+    const events = frozen.map((event, index) => loggedEvent(stored(event, index), types));
     return {
       projection,
       events,
       file,
       golden: existsSync(file) ? readFileSync(file, 'utf8') : undefined,
       rows: rowsAfter(projection, events),
-      missingTypes: projection.eventTypes.filter((type) => events.every((event) => event.type !== type)),
+      missingTypes: projection.eventTypes.filter((type) => events.every((event) => event.partsOf([type]).length === 0)),
     };
   });
 }
 
 /** The rows by their keys, as text that says every value exactly. */
-export function rowsAfter(projection: Projection, events: readonly RecordedEvent[]): string {
+export function rowsAfter(projection: Projection, events: readonly LoggedEvent[]): string {
   const rows = new Map<string, Row>();
-  for (const event of events.filter(({ type }) => projection.eventTypes.includes(type))) {
+  for (const event of events.flatMap((logged) => logged.partsOf(projection.eventTypes))) {
     const key = projection.keyOf(event);
     if (key === undefined) continue;
     const after = projection.apply(rows.get(key), event);
@@ -63,7 +75,7 @@ export function rowsAfter(projection: Projection, events: readonly RecordedEvent
 const exactly = (_: string, value: unknown): unknown =>
   value instanceof ExactJson ? value.text : typeof value === 'bigint' ? String(value) : value;
 
-function recorded({ stream, streamVersion, type, data }: FrozenEvent, index: number): RecordedEvent {
+function stored({ stream, streamVersion, type, schemaVersion = 1, data }: FrozenEvent, index: number): StoredEvent {
   const at = new Date(Date.UTC(2026, 0, 1) + index);
   return {
     position: BigInt(index + 1),
@@ -72,14 +84,13 @@ function recorded({ stream, streamVersion, type, data }: FrozenEvent, index: num
     streamVersion,
     id: parseUuid(`00000000-0000-7000-8000-${String(index + 1).padStart(12, '0')}`),
     type,
-    schemaVersion: 1,
+    schemaVersion,
     source: 'salesforce',
     occurredAt: at,
     recordedAt: at,
-    metadata: { actor: 'golden', correlationId: 'golden' },
-    validation: undefined,
+    metadataText: '{"actor":"golden","correlationId":"golden"}',
+    validationText: undefined,
     dataText: data,
-    data: parseExactJson(data),
   };
 }
 

@@ -1,10 +1,11 @@
 // Runs the example of the front page, and sees that the pages show the code that was run.
 import { describe, expect, it } from '@jest/globals';
-import { EventTypes, decideAndAppend, type CommandContext, type Row } from '@groundwork/application';
+import { EventTypes, decideAndAppend, replay, type CommandContext } from '@groundwork/application';
 import { streamId } from '@groundwork/domain';
 import { MemoryEventStore } from '@groundwork/persistence';
 import { FixedClock, given, newId, newTenant } from '@groundwork/testing';
 import { machine, machineList } from '../../docs/examples/machines.ts';
+import { lineAdded, orderPlaced } from '../../docs/examples/orders.ts';
 import { files, readText } from './workspace.ts';
 
 // #region decisions
@@ -28,14 +29,20 @@ describe('the example of the front page', () => {
     await run('m-2', { type: 'place', room: 'R-101' });
     await run('m-1', { type: 'return', reason: 'broken' });
 
-    const rows = new Map<string, Row | undefined>();
-    for (const event of await log.query(tenant, { after: 0n, limit: 10 })) {
-      const key = machineList.keyOf(event)!;
-      rows.set(key, machineList.apply(rows.get(key), event));
-    }
+    const rows = replay(machineList, await log.query(tenant, { after: 0n, limit: 10 }));
     expect([...rows.values()]).toEqual([
       { machine_id: 'm-1', room: null },
       { machine_id: 'm-2', room: 'R-101' },
+    ]);
+  });
+});
+
+describe('the example of an event that was cut too large', () => {
+  it('is read as the events of today', () => {
+    const types = new EventTypes([orderPlaced, lineAdded]);
+    expect(types.upcast('OrderPlaced', 1, { by: 'ada', lines: ['kiln'] })).toEqual([
+      { type: 'OrderPlaced', schemaVersion: 2, data: { by: 'ada' } },
+      { type: 'LineAdded', schemaVersion: 1, data: { item: 'kiln' } },
     ]);
   });
 });

@@ -5,7 +5,7 @@ import {
   type EventLog,
   type EventSubscriber,
   type PumpPorts,
-  type RecordedEvent,
+  type LoggedEvent,
 } from '@groundwork/application';
 import { named, type WorkerLoop } from './worker-loop.ts';
 
@@ -38,12 +38,15 @@ export function eventPumps(
     subscribers: names,
   });
   return subscribers.map((subscriber) => {
-    const pump = new Pump<RecordedEvent>(
+    const pump = new Pump<LoggedEvent>(
       {
         name: subscriber.name,
         source: logSource(log, { types: subscriber.eventTypes, after: 'head' }),
         channel: 'log',
-        handle: (events) => subscriber.handle(events),
+        handle: async (logged) => {
+          const events = logged.flatMap((event) => event.partsOf(subscriber.eventTypes));
+          if (events.length > 0) await subscriber.handle(events);
+        },
       },
       ports,
     );

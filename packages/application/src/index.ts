@@ -24,6 +24,7 @@ export {
   type EndpointResponse,
   type StreamedEvent,
 } from './endpoints/endpoint.ts';
+export { eventBody, eventBodyOf } from './endpoints/event-body.ts';
 export { page, pageLimit, pageOf, positionText, timeText } from './endpoints/page.ts';
 export { platformEndpoints, type PlatformPorts } from './endpoints/platform-endpoints.ts';
 export { rebuildStreamHandler } from './endpoints/stream-rebuild-endpoints.ts';
@@ -45,17 +46,24 @@ export {
   type InputIssue,
   type UnpublishedEvent,
 } from './errors.ts';
-export type { EventMetadata, EventSource, NewEvent, RecordedEvent, ValidationInfo } from './events/event.ts';
+export type {
+  EventMetadata,
+  EventSource,
+  LoggedEvent,
+  NewEvent,
+  RecordedEvent,
+  ValidationInfo,
+} from './events/event.ts';
 export {
   prepareEvents,
-  recordedEvent,
   refuseMalformedExpectation,
   refuseOtherVersion,
   type PreparedEvent,
-  type StoredEvent,
 } from './events/event-forms.ts';
 export { eventOfCommand, type EventForm } from './events/events-of-command.ts';
-export { EventTypeDefinition, EventTypes, type Upcaster } from './events/event-types.ts';
+export { EventTypeDefinition, EventTypes, type VersionedData } from './events/event-types.ts';
+export { isSplitting, type SplittingUpcaster, type Upcaster } from './events/upcaster.ts';
+export { loggedEvent, type StoredEvent } from './events/logged-event.ts';
 export { normalisedEvent, type NormalisedEvent } from './events/normalised-event.ts';
 export { ExactJson, exactNumberText, jsonTextOf, parseExactJson, type JsonLimits } from './exact-json.ts';
 export { inputIssues } from './input-issues.ts';

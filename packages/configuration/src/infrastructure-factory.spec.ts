@@ -14,7 +14,8 @@ import {
   eventually,
   FakeEventBridge,
   newEvent,
-  newRecordedEvent,
+  dataOf,
+  newLoggedEvent,
   newStream,
   newTenant,
   testDatabase,
@@ -111,14 +112,14 @@ describe('infrastructureFactory', () => {
     process.env.AWS_ACCESS_KEY_ID = 'AKIDEXAMPLE';
     process.env.AWS_SECRET_ACCESS_KEY = 'not-a-secret';
     const factory = await factoryWith({ eventbridgeRegion, settings: { EVENTBRIDGE_ENDPOINT: bridge.endpoint } });
-    const event = newRecordedEvent();
+    const event = newLoggedEvent();
     await factory.publisher.publish([event]);
     expect(bridge.requests[0]!.headers.authorization).toContain(`/${eventbridgeRegion}/events/`);
     expect(bridge.details()).toMatchObject([{ event_id: event.id }]);
   });
 
   it('refuses to publish without a region, and names the setting', async () => {
-    const publishing = (await factoryWith()).publisher.publish([newRecordedEvent()]);
+    const publishing = (await factoryWith()).publisher.publish([newLoggedEvent()]);
     await expect(publishing).rejects.toBeInstanceOf(Misconfigured);
     await expect(publishing).rejects.toMatchObject({
       code: 'messaging.region-missing',
@@ -163,7 +164,9 @@ describe('infrastructureFactory', () => {
         events: [newEvent('NoteTaken', { n: 1 })],
       });
       const stored = await collected(factory.eventStore.readStream(tenant, stream));
-      expect(stored.map(({ type, data }) => ({ type, data }))).toEqual([{ type: 'NoteTaken', data: { n: 1 } }]);
+      expect(stored.map((event) => ({ type: event.type, data: dataOf(event) }))).toEqual([
+        { type: 'NoteTaken', data: { n: 1 } },
+      ]);
       await factory.close();
 
       const looker = await factoryWith({ databaseUrl: database.url });

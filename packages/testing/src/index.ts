@@ -21,7 +21,7 @@ export {
   type EventStoreUnderTest,
 } from './event-store/event-store-contract.ts';
 export { describeDeciderLaws, describeSnapshotLaw, given, type Then, type When } from './given-when-then.ts';
-export { collected, newEvent, newId, newRecordedEvent, newStream, newTenant } from './new-event.ts';
+export { collected, dataOf, newEvent, newId, newLoggedEvent, newStream, newTenant } from './new-event.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
 export { rebuilt } from './projection-store/rebuilding.ts';
 export { describeProjectionStore } from './projection-store/projection-store-contract.ts';

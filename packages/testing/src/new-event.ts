@@ -1,12 +1,6 @@
 // Events and their surroundings for tests that do not care about the details.
 import { randomUUID } from 'node:crypto';
-import {
-  EventTypes,
-  recordedEvent,
-  type NewEvent,
-  type RecordedEvent,
-  type StoredEvent,
-} from '@groundwork/application';
+import { EventTypes, loggedEvent, type LoggedEvent, type NewEvent, type StoredEvent } from '@groundwork/application';
 import { parseTenantId, streamId, uuidV7, type StreamId, type TenantId, type Uuid } from '@groundwork/domain';
 
 /** A tenant that no other test uses. */
@@ -31,7 +25,10 @@ export function newEvent(type: string, data: unknown, form: Partial<NewEvent> = 
 }
 
 /** An event as the log gives it back, the first of its stream; whatever matters to the test is given in `form`. */
-export function newRecordedEvent(form: Partial<Omit<RecordedEvent, 'data'>> = {}): RecordedEvent {
+export function newLoggedEvent(
+  form: Partial<Omit<LoggedEvent, 'parts' | 'partsOf'>> = {},
+  types?: EventTypes,
+): LoggedEvent {
   const { metadata, validation, ...rest } = {
     position: 1n,
     tenant: newTenant(),
@@ -53,7 +50,13 @@ export function newRecordedEvent(form: Partial<Omit<RecordedEvent, 'data'>> = {}
     metadataText: JSON.stringify(metadata),
     validationText: validation === undefined ? undefined : JSON.stringify(validation),
   };
-  return recordedEvent(stored, new EventTypes([{ type: stored.type, schemaVersion: stored.schemaVersion }]));
+  return loggedEvent(stored, types ?? new EventTypes([{ type: stored.type, schemaVersion: 1 }]));
+}
+
+/** The data of an event that upcasters leave whole, in today's schema. */
+export function dataOf({ parts }: LoggedEvent): unknown {
+  if (parts.length !== 1) throw new Error(`The event has ${parts.length} parts.`);
+  return parts[0]!.data;
 }
 
 /** All items of an async iterable. */

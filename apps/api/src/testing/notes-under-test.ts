@@ -9,7 +9,7 @@ import {
   type EndpointResponse,
   type EventStore,
   type Ids,
-  type RecordedEvent,
+  type LoggedEvent,
 } from '@groundwork/application';
 import { z } from 'zod';
 
@@ -56,7 +56,7 @@ export function noteEndpoints(ports: NotePorts, fail: () => unknown): readonly E
       params: byId,
       responses: { 200: { description: 'The note', schema: note } },
       async handle({ params, tenant }) {
-        const all: RecordedEvent[] = [];
+        const all: LoggedEvent[] = [];
         for await (const event of ports.events.readStream(tenant, { type: 'note', id: params.id })) all.push(event);
         const last = all.at(-1);
         if (last === undefined) throw new NotFound('notes.unknown', 'There is no such note.', 'Check the id.');

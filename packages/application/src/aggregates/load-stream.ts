@@ -1,6 +1,6 @@
 // The state of one stream: the newest snapshot that can be used, and the events behind it.
 import type { DomainEvent, StreamId, TenantId } from '@groundwork/domain';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent, RecordedEvent } from '../events/event.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -30,22 +30,22 @@ export async function loadStream<State, Event extends DomainEvent>(
   tenant: TenantId,
   stream: StreamId,
   model: EventSourcedModel<State, Event>,
-  onEvent: (recorded: RecordedEvent) => void = () => undefined,
+  onEvent: (logged: LoggedEvent) => void = () => undefined,
 ): Promise<LoadedStream<State>> {
   const { read = asStored as (recorded: RecordedEvent) => Event } = model;
   const { loaded, later } = await beginning(events, tenant, stream, model);
   let { state, streamVersion, position } = loaded;
-  for await (const recorded of later) {
-    onEvent(recorded);
-    state = model.evolve(state, read(recorded));
-    ({ streamVersion, position } = recorded);
+  for await (const logged of later) {
+    onEvent(logged);
+    for (const recorded of logged.parts) state = model.evolve(state, read(recorded));
+    ({ streamVersion, position } = logged);
   }
   return { state, streamVersion, position, isWhole: loaded.isWhole };
 }
 
 interface Beginning<State> {
   readonly loaded: LoadedStream<State>;
-  readonly later: AsyncIterable<RecordedEvent>;
+  readonly later: AsyncIterable<LoggedEvent>;
 }
 
 async function beginning<State>(

@@ -2,13 +2,13 @@
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { z } from 'zod';
 import { Conflict, InvalidInput, NotFound } from '../errors.ts';
-import type { EventSource, RecordedEvent } from '../events/event.ts';
-import { ExactJson } from '../exact-json.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { Actor } from '../ports/access.ts';
 import type { LogSignal } from '../ports/event-log.ts';
 import type { EventQuery, EventStore } from '../ports/event-store.ts';
 import { CoalescedRead } from '../queries/coalesced-read.ts';
 import { endpoint, type Endpoint, type StreamedEvent } from './endpoint.ts';
+import { eventBody, eventBodyOf, eventSources } from './event-body.ts';
 import { page, pageLimit, pageOf, positionText, streamNamed } from './page.ts';
 import { READ, READ_PAYLOADS } from './platform-roles.ts';
 
@@ -16,26 +16,11 @@ const LIVE_PAGE_SIZE = 100;
 const LIVE_POLL_INTERVAL_MS = 1_000;
 const HEAD_INTERVAL_MS = 25;
 
-const sources: readonly [EventSource, ...EventSource[]] = ['salesforce', 'backfill', 'api', 'system'];
-
-const eventBody = z.object({
-  position: z.string(),
-  id: z.string(),
-  stream: z.string().describe('type/id'),
-  streamVersion: z.number().int(),
-  type: z.string(),
-  schemaVersion: z.number().int(),
-  source: z.enum(sources),
-  occurredAt: z.iso.datetime(),
-  recordedAt: z.iso.datetime(),
-  metadata: z.record(z.string(), z.string()),
-  validation: z.unknown().describe('Which rules looked at the fact, and what they found.'),
-  data: z.unknown().optional().describe('Exactly as it was stored; shown to holders of platform:read-payloads.'),
-});
+const body = eventBody(READ_PAYLOADS);
 
 const filters = {
   type: z.string().min(1).max(200).optional(),
-  source: z.enum(sources).optional(),
+  source: z.enum(eventSources).optional(),
   stream: z.string().max(300).optional().describe('type/id'),
   correlationId: z.string().min(1).max(200).optional(),
 };
@@ -59,7 +44,7 @@ const listEvents = (events: EventStore, head: CoalescedRead<bigint>): Endpoint =
     permission: READ,
     query: z.strictObject({ ...filters, after: positionText.default('0'), limit: pageLimit }),
     responses: {
-      200: { description: 'A page of events', schema: pageOf(eventBody) },
+      200: { description: 'A page of events', schema: pageOf(body) },
       409: { description: 'The log ends before `after`: it was restored to an earlier point' },
     },
     async handle({ query: { after, limit, ...filter }, tenant, actor }) {
@@ -84,7 +69,7 @@ const streamEvents = (ports: LivePorts): Endpoint =>
     permission: READ,
     query: z.strictObject({ ...filters, after: positionText.optional() }),
     responses: {
-      200: { description: 'text/event-stream; id is the position, data an event', schema: eventBody },
+      200: { description: 'text/event-stream; id is the position, data an event', schema: body },
       409: { description: 'The log ends before that position: it was restored to an earlier point' },
     },
     async handle({ query: { after, ...filter }, tenant, actor, lastEventId }) {
@@ -162,7 +147,7 @@ const readStream = (
       limit: pageLimit,
     }),
     responses: {
-      200: { description: 'A page of events', schema: pageOf(eventBody) },
+      200: { description: 'A page of events', schema: pageOf(body) },
       404: { description: 'No such stream' },
     },
     async handle({ params: named, query: { after, limit }, tenant, actor }) {
@@ -170,7 +155,7 @@ const readStream = (
         'stream' in named
           ? streamNamed(named.stream, '/path/stream')
           : streamNamed(`${named.type}/${named.id}`, '/path');
-      const found: RecordedEvent[] = [];
+      const found: LoggedEvent[] = [];
       const range = { fromVersion: after + 1, toVersion: after + limit + 1 };
       for await (const event of events.readStream(tenant, stream, range)) found.push(event);
       if (found.length === 0 && after === 0) throw unknownStream(stream);
@@ -193,22 +178,9 @@ function queryOf({
 }
 
 /** How an event is shown to `actor`: the payload is for those who may read payloads. */
-function bodyFor(actor: Actor): (event: RecordedEvent) => z.input<typeof eventBody> {
+function bodyFor(actor: Actor): (event: LoggedEvent) => z.input<typeof body> {
   const isPayloadShown = actor.permissions.has(READ_PAYLOADS);
-  return (event) => ({
-    position: String(event.position),
-    id: event.id,
-    stream: streamName(event.stream),
-    streamVersion: event.streamVersion,
-    type: event.type,
-    schemaVersion: event.schemaVersion,
-    source: event.source,
-    occurredAt: event.occurredAt.toISOString(),
-    recordedAt: event.recordedAt.toISOString(),
-    metadata: event.metadata as Record<string, string>,
-    validation: event.validation ?? null,
-    ...(isPayloadShown ? { data: new ExactJson(event.dataText) } : {}),
-  });
+  return (event) => eventBodyOf(event, isPayloadShown);
 }
 
 /** The tenant has no event of the stream. */

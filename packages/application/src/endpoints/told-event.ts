@@ -1,7 +1,7 @@
 // An event among others that are told of: what, when, by whom and why, without its payload.
 import { streamName } from '@groundwork/domain';
 import { z } from 'zod';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 
 export const toldEvent = z.object({
   id: z.string(),
@@ -16,7 +16,7 @@ export const toldEvent = z.object({
   causationId: z.string().nullable().describe('The id of the command or event that led to it.'),
 });
 
-export const toldEventOf = (event: RecordedEvent): z.input<typeof toldEvent> => ({
+export const toldEventOf = (event: LoggedEvent): z.input<typeof toldEvent> => ({
   id: event.id,
   type: event.type,
   stream: streamName(event.stream),

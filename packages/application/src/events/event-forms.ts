@@ -1,15 +1,14 @@
-// The two borders of the log: what every adapter checks before it stores an event, and what it makes of a stored one.
+// What every adapter checks before it stores an event, and the texts that go into the log.
 import { streamName, type StreamId } from '@groundwork/domain';
 import type { ZodSafeParseResult } from 'zod';
 import { InvalidInput, VersionConflict } from '../errors.ts';
 import { ExactJson, jsonTextOf, parseExactJson } from '../exact-json.ts';
 import { inputIssues } from '../input-issues.ts';
 import type { Append, ExpectedVersion } from '../ports/event-store.ts';
-import type { NewEvent, RecordedEvent } from './event.ts';
+import type { NewEvent } from './event.ts';
 import type { EventTypes } from './event-types.ts';
 
 const EVENTS_PER_APPEND_MAX = 4096;
-const UNLIMITED = { depthMax: Infinity, keysMax: Infinity };
 // JSON.stringify writes what cannot be stored as an escape; only then is the careful reading worth its time.
 const MAYBE_UNSTORABLE = /\\u(?:0000|d[89a-f])|"(?:__proto__|constructor|prototype)"/i;
 
@@ -69,79 +68,6 @@ function isAsExpected(expected: ExpectedVersion, actual: number): boolean {
   if (expected === 'stream-exists') return actual > 0;
   return actual === expected;
 }
-
-/** What an adapter has read, the texts as they were stored; `schemaVersion` is the stored one. */
-export interface StoredEvent extends Omit<RecordedEvent, 'data' | 'metadata' | 'validation'> {
-  readonly metadataText: string;
-  readonly validationText: string | undefined;
-}
-
-/** A stored event in today's schema. */
-export const recordedEvent = (stored: StoredEvent, types: EventTypes): RecordedEvent => new ReadEvent(stored, types);
-
-/** Parses a text when it is first asked for: most readers look at few of them. */
-class ReadEvent implements RecordedEvent {
-  readonly position: RecordedEvent['position'];
-  readonly tenant: RecordedEvent['tenant'];
-  readonly stream: RecordedEvent['stream'];
-  readonly streamVersion: RecordedEvent['streamVersion'];
-  readonly id: RecordedEvent['id'];
-  readonly type: RecordedEvent['type'];
-  readonly schemaVersion: RecordedEvent['schemaVersion'];
-  readonly source: RecordedEvent['source'];
-  readonly occurredAt: RecordedEvent['occurredAt'];
-  readonly recordedAt: RecordedEvent['recordedAt'];
-  readonly dataText: RecordedEvent['dataText'];
-  readonly #stored: StoredEvent;
-  readonly #types: EventTypes;
-  #metadata: RecordedEvent['metadata'] | undefined;
-  #validation: RecordedEvent['validation'];
-  #data: unknown;
-  #isParsed = false;
-
-  constructor(stored: StoredEvent, types: EventTypes) {
-    this.position = stored.position;
-    this.tenant = stored.tenant;
-    this.stream = stored.stream;
-    this.streamVersion = stored.streamVersion;
-    this.id = stored.id;
-    this.type = stored.type;
-    this.schemaVersion = types.currentVersion(stored.type, stored.schemaVersion);
-    this.source = stored.source;
-    this.occurredAt = stored.occurredAt;
-    this.recordedAt = stored.recordedAt;
-    this.dataText = stored.dataText;
-    this.#stored = stored;
-    this.#types = types;
-  }
-
-  get metadata(): RecordedEvent['metadata'] {
-    this.#metadata ??= JSON.parse(this.#stored.metadataText) as RecordedEvent['metadata'];
-    return this.#metadata;
-  }
-
-  get validation(): RecordedEvent['validation'] {
-    const { validationText } = this.#stored;
-    if (validationText !== undefined) this.#validation ??= JSON.parse(validationText) as RecordedEvent['validation'];
-    return this.#validation;
-  }
-
-  get data(): unknown {
-    if (!this.#isParsed) {
-      const { type, schemaVersion, dataText } = this.#stored;
-      this.#data = this.#types.upcast(type, schemaVersion, parsedData(dataText));
-      this.#isParsed = true;
-    }
-    return this.#data;
-  }
-}
-
-// A double keeps any number of up to fifteen digits. Only a longer one, or one with an exponent, has to be read with
-// care, which takes nine times as long (5.9 against 0.65 µs for 300 bytes).
-const MAYBE_INEXACT = /[\d.]{16}|[:,[\s]-?\d+(?:\.\d+)?[eE]/;
-
-const parsedData = (text: string): unknown =>
-  MAYBE_INEXACT.test(text) ? parseExactJson(text, UNLIMITED) : JSON.parse(text);
 
 function prepareEvent(event: NewEvent, types: EventTypes): PreparedEvent {
   const { schema, schemaVersion } = types.require(event.type);

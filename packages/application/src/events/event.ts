@@ -34,7 +34,8 @@ export interface NewEvent {
   readonly validation?: ValidationInfo;
 }
 
-export interface RecordedEvent {
+/** An event as it stands in the log: what is counted, ordered and acknowledged. Nothing of it ever changes. */
+export interface LoggedEvent {
   /** Position in the whole log, from 1 in commit order; only what is taken out on purpose leaves gaps. */
   readonly position: bigint;
   readonly tenant: TenantId;
@@ -42,8 +43,8 @@ export interface RecordedEvent {
   /** Position in the stream, from 1 without gaps. */
   readonly streamVersion: number;
   readonly id: Uuid;
+  /** The type and schema version under which it was stored. */
   readonly type: string;
-  /** The schema version of `data`, after upcasting. */
   readonly schemaVersion: number;
   readonly source: EventSource;
   readonly occurredAt: Date;
@@ -51,8 +52,25 @@ export interface RecordedEvent {
   readonly recordedAt: Date;
   readonly metadata: EventMetadata;
   readonly validation: ValidationInfo | undefined;
-  /** Exactly the text that was stored, before upcasting. */
+  /** Exactly the text that was stored. */
   readonly dataText: string;
+  /**
+   * What it says in the schemas of today, in order: itself, or the several events that an upcaster makes of it; never
+   * none. Throws what an upcaster throws, and Misconfigured `event-types.event-vanished` and
+   * `event-types.undeclared-part`.
+   */
+  readonly parts: readonly RecordedEvent[];
+  /** The parts of these types. An event that cannot have such parts is not read for them. */
+  partsOf(types: readonly string[]): readonly RecordedEvent[];
+}
+
+/**
+ * An event as models and projections read it, in today's schema: the whole of a LoggedEvent, or a part of it. Parts
+ * share all but type, schema version and data: id, position and streamVersion are those of the event in the log.
+ */
+export interface RecordedEvent extends Omit<LoggedEvent, 'parts' | 'partsOf'> {
+  /** Its place among the parts of the logged event, from 0. */
+  readonly part: number;
   /** The data in today's schema, parsed at first use with `parseExactJson`'s care for large numbers. */
   readonly data: unknown;
 }

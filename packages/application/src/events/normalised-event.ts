@@ -3,7 +3,10 @@ import type { RecordedEvent, ValidationInfo } from './event.ts';
 
 /** The names are those of the view `groundwork.recorded_event`. */
 export interface NormalisedEvent {
-  /** The id of the message, too: the same event is the same message however often it is published. */
+  /**
+   * The id of the message, too: the same event is the same message however often it is published. Parts of an event
+   * behind the first have their place added to its id: `<id>.1`.
+   */
   readonly event_id: string;
   readonly aggregate_type: string;
   readonly aggregate_id: string;
@@ -19,7 +22,7 @@ export interface NormalisedEvent {
 }
 
 export const normalisedEvent = (event: RecordedEvent): NormalisedEvent => ({
-  event_id: event.id,
+  event_id: event.part === 0 ? event.id : `${event.id}.${event.part}`,
   aggregate_type: event.stream.type,
   aggregate_id: event.stream.id,
   event_type: event.type,

@@ -1,7 +1,7 @@
 // From a row of a read model back to the events that made it.
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { InvalidInput, NotFound } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
 import { differingColumns } from '../projections/differing-columns.ts';
@@ -26,14 +26,14 @@ export interface RowLineage {
   /** Columns in which the stored row is not what the events give: it is behind, parked, or made by other code. */
   readonly differs: readonly string[];
   /** By column: the event that has set the value that the events give now. */
-  readonly origins: ReadonlyMap<string, RecordedEvent>;
+  readonly origins: ReadonlyMap<string, LoggedEvent>;
   readonly steps: readonly RowStep[];
   /** True when further events of the row lie behind the last step. */
   readonly hasMore: boolean;
 }
 
 export interface RowStep {
-  readonly event: RecordedEvent;
+  readonly event: LoggedEvent;
   readonly row: ReplayedRow;
 }
 
@@ -49,7 +49,7 @@ export async function rowLineage(
   const stream = question.stream ?? projection.streamOf?.(key);
   if (stream === undefined) throw streamNeeded(projection);
   const replay = new StreamReplay(undefined, [projection]);
-  const origins = new Map<string, RecordedEvent>();
+  const origins = new Map<string, LoggedEvent>();
   const steps: RowStep[] = [];
   let last: ReplayedRow | undefined;
   let hasMore = false;

@@ -1,6 +1,6 @@
 // What the events of a stream make of all that is built from them: state and rows, one event after the other.
 import { told } from '../commands/command-error.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { CommandError } from '../ports/command-store.ts';
 import { differingColumns } from '../projections/differing-columns.ts';
 import type { Projection, Row } from '../projections/projection.ts';
@@ -22,7 +22,7 @@ export interface ReplayedRow extends Replayed<Row | undefined> {
 }
 
 export interface ReplayStep {
-  readonly event: RecordedEvent;
+  readonly event: LoggedEvent;
   /** Undefined where no model is known for the type of the stream. */
   readonly state: Replayed<unknown> | undefined;
   /** The rows that the event concerns, changed or not. */
@@ -42,7 +42,7 @@ export class StreamReplay {
   }
 
   /** Applies the next event of the stream, by the code of today. */
-  apply(event: RecordedEvent): ReplayStep {
+  apply(event: LoggedEvent): ReplayStep {
     return { event, state: this.#stateAfter(event), rows: this.#rowsAfter(event) };
   }
 
@@ -56,25 +56,33 @@ export class StreamReplay {
     return [...step.rows, ...others.filter((row) => !isConcerned(row))];
   }
 
-  #stateAfter(event: RecordedEvent): Replayed<unknown> | undefined {
+  #stateAfter(event: LoggedEvent): Replayed<unknown> | undefined {
     const model = this.#model;
     if (model === undefined) return undefined;
     const before = this.#state;
-    const attempt = attempted(() => model.evolve(before, event), before);
+    const attempt = attempted(() => event.parts.reduce((state, part) => model.evolve(state, part), before), before);
     this.#state = attempt.value;
     return { ...attempt, changed: changedFields(before, attempt.value) };
   }
 
-  #rowsAfter(event: RecordedEvent): readonly ReplayedRow[] {
+  #rowsAfter(event: LoggedEvent): readonly ReplayedRow[] {
     return this.#projections.flatMap(({ projection, rows }) => {
-      const key = projection.eventTypes.includes(event.type) ? projection.keyOf(event) : undefined;
-      if (key === undefined) return [];
-      const before = rows.get(key);
-      const attempt = attempted(() => projection.apply(before as never, event), before);
-      if (attempt.value === undefined) rows.delete(key);
-      else rows.set(key, attempt.value);
-      const changed = differingColumns(projection.table.columns, before, attempt.value);
-      return [{ projection: projection.name, key, ...attempt, changed }];
+      const { name: projectionName, eventTypes, table } = projection;
+      const { value: parts, error } = attempted(() => event.partsOf(eventTypes), []);
+      // An event that cannot be read may concern every row of its stream.
+      const unread = error === undefined ? [] : [...rows].map(([key, value]) => ({ key, value, changed: [], error }));
+      const read = [...Map.groupBy(parts, (part) => projection.keyOf(part))].flatMap(([key, ofRow]) => {
+        if (key === undefined) return [];
+        const before = rows.get(key);
+        const attempt = attempted(
+          () => ofRow.reduce<Row | undefined>((row, part) => projection.apply(row as never, part), before),
+          before,
+        );
+        if (attempt.value === undefined) rows.delete(key);
+        else rows.set(key, attempt.value);
+        return [{ key, ...attempt, changed: differingColumns(table.columns, before, attempt.value) }];
+      });
+      return [...unread, ...read].map((row) => ({ projection: projectionName, ...row }));
     });
   }
 }

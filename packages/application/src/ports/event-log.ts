@@ -1,5 +1,5 @@
 // The whole log in commit order, over all tenants: what projections and relays read.
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { TenantId } from '@groundwork/domain';
 import { port } from '../port.ts';
 
@@ -10,7 +10,7 @@ export interface LogHead {
 }
 
 export interface LogPage {
-  readonly events: readonly RecordedEvent[];
+  readonly events: readonly LoggedEvent[];
   /** The log has been read up to here, whether or not the last positions matched: the next page's `after`. */
   readonly readTo: bigint;
   /** True when the log ended here: a next page would be empty until something is appended. */
@@ -20,6 +20,7 @@ export interface LogPage {
 export interface LogRead {
   readonly after: bigint;
   readonly limit: number;
+  /** As events are read today: one that was stored otherwise and has such a part is among them. */
   readonly types: readonly string[];
   /** Only streams of this slice: `slice` of `slices`, by a stable hash of the stream. */
   readonly slice?: { readonly slice: number; readonly slices: number };
@@ -35,7 +36,7 @@ export interface EventLog {
    * Events of one stream behind `after`, up to and including `upTo`: how a parked stream catches up. At most `limit`,
    * fewer when they are heavy, none only when there are none.
    */
-  readStreamRange(stream: StreamKey, after: bigint, upTo: bigint, limit: number): Promise<readonly RecordedEvent[]>;
+  readStreamRange(stream: StreamKey, after: bigint, upTo: bigint, limit: number): Promise<readonly LoggedEvent[]>;
   head(): Promise<LogHead>;
 }
 export const EventLog = port<EventLog>('EventLog');

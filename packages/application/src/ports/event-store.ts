@@ -1,6 +1,6 @@
 // The log of facts, tenant by tenant.
 import type { StreamId, TenantId } from '@groundwork/domain';
-import type { EventSource, NewEvent, RecordedEvent } from '../events/event.ts';
+import type { EventSource, LoggedEvent, NewEvent } from '../events/event.ts';
 import { port } from '../port.ts';
 
 /** An exact version (0 is an empty stream), or a condition. */
@@ -40,7 +40,7 @@ export interface FromSnapshot {
   /** Undefined when there is none of these schema versions, or none that can be trusted. */
   readonly snapshot: StreamSnapshot | undefined;
   /** The events behind the snapshot, or all, as `readStream` gives them. */
-  readonly later: AsyncIterable<RecordedEvent>;
+  readonly later: AsyncIterable<LoggedEvent>;
 }
 
 export interface Appended {
@@ -66,6 +66,7 @@ export interface EventQuery {
   /** Events behind this position; 0n is the beginning. */
   readonly after: bigint;
   readonly limit: number;
+  /** As it was stored. */
   readonly type?: string;
   readonly source?: EventSource;
   readonly stream?: StreamId;
@@ -81,7 +82,7 @@ export interface EventStore {
   append(append: Append): Promise<Appended>;
 
   /** The events of a stream in the order of their versions, in constant memory. An unknown stream has none. */
-  readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<RecordedEvent>;
+  readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<LoggedEvent>;
 
   /**
    * The newest snapshot of a stream and the events behind it, read together in one step. A snapshot whose event is not
@@ -90,6 +91,6 @@ export interface EventStore {
   readFromSnapshot(tenant: TenantId, stream: StreamId, schemaVersions: SchemaVersions): Promise<FromSnapshot>;
 
   /** A page of the tenant's events in the order of their positions; complete below the last returned position. */
-  query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]>;
+  query(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]>;
 }
 export const EventStore = port<EventStore>('EventStore');

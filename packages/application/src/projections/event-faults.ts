@@ -1,9 +1,9 @@
 // What went wrong with which event of a batch.
 import { InvalidInput } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 
 export interface Fault {
-  readonly event: RecordedEvent;
+  readonly event: LoggedEvent;
   readonly error: unknown;
   readonly attempts: number;
 }

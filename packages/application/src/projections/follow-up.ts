@@ -18,8 +18,9 @@ export function followUpCommands(
 ): readonly NewCommand[] {
   if (followUps === undefined) return [];
   const name = liveName(buildOrLive);
+  const cause = event.part === 0 ? event.id : `${event.id}.${event.part}`;
   return followUps.of(event, row as never).map(({ type, payload, orderKeys = [] }, index) => {
-    const idempotencyKey = `follow-up:${name}/${event.id}/${index}`;
+    const idempotencyKey = `follow-up:${name}/${cause}/${index}`;
     const text = jsonTextOf(payload);
     const { correlationId, requestId } = event.metadata;
     return {

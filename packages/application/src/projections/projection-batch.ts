@@ -2,7 +2,7 @@
 import { CodedError } from '@groundwork/domain';
 import { told } from '../commands/command-error.ts';
 import { Misconfigured, Unavailable } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent, RecordedEvent } from '../events/event.ts';
 import { pause } from '../pause.ts';
 import type { CommandError, NewCommand } from '../ports/command-store.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -20,13 +20,13 @@ export interface Batch {
   readonly ids: Ids;
   readonly handlers: HandlerCalls;
   /** In the order of their positions. */
-  readonly events: readonly RecordedEvent[];
+  readonly events: readonly LoggedEvent[];
   /** Where the checkpoint stands afterwards. */
   readonly to: bigint;
   /** The parked stream whose events these are; without it the events of parked streams are left out. */
   readonly resumed?: ParkedStream;
   /** The first event of that stream that still waits behind these: it stays parked there. */
-  readonly waiting?: RecordedEvent;
+  readonly waiting?: LoggedEvent;
   /** An event of the batch that is not applied: its stream is parked for this fault. */
   readonly condemned?: Fault | undefined;
 }
@@ -93,14 +93,14 @@ export function parkingErrorOf(error: unknown): CommandError {
 async function effect(
   tx: ProjectionTransaction,
   batch: Batch,
-  events: readonly RecordedEvent[],
+  events: readonly LoggedEvent[],
   poison: ReadonlyMap<string, Fault>,
 ): Promise<void> {
   const { projection, resumed, waiting } = batch;
   const halted = new Set(
     (await tx.parked()).filter(({ id }) => id !== resumed?.id).map(({ stream }) => streamKey(stream.tenant, stream)),
   );
-  const { keyed, poisoned, faults } = keyedEvents(batch, events, poison, halted);
+  const { keyed, poisoned, faults } = keyedParts(batch, events, poison, halted);
   for (const fault of poisoned) await tx.park(parkedBy(fault, batch));
   const table = await RowTable.load(tx, projection, keyed);
   const commands = foldInto(table, keyed, batch, faults);
@@ -112,25 +112,26 @@ async function effect(
   else await tx.park(parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch));
 }
 
-interface KeyedEvent {
-  readonly event: RecordedEvent;
+interface KeyedPart {
+  readonly event: LoggedEvent;
+  readonly part: RecordedEvent;
   readonly key: string;
 }
 
-interface KeyedEvents {
-  readonly keyed: readonly KeyedEvent[];
+interface KeyedParts {
+  readonly keyed: readonly KeyedPart[];
   readonly poisoned: readonly Fault[];
   readonly faults: Fault[];
 }
 
-/** The events whose rows are to change; streams are added to `halted` at their first event that cannot be applied. */
-function keyedEvents(
+/** The parts whose rows are to change; streams are added to `halted` at their first event that cannot be applied. */
+function keyedParts(
   { projection, handlers }: Batch,
-  events: readonly RecordedEvent[],
+  events: readonly LoggedEvent[],
   poison: ReadonlyMap<string, Fault>,
   halted: Set<string>,
-): KeyedEvents {
-  const [keyed, poisoned, faults]: [KeyedEvent[], Fault[], Fault[]] = [[], [], []];
+): KeyedParts {
+  const [keyed, poisoned, faults]: [KeyedPart[], Fault[], Fault[]] = [[], [], []];
   const streamOfRow = new Map<string, string>();
   handlers.each(
     events,
@@ -143,10 +144,12 @@ function keyedEvents(
         poisoned.push(fault);
         return;
       }
-      const key = projection.keyOf(event);
-      if (key === undefined) return;
-      refuseOtherStream(streamOfRow, `${event.tenant}/${key}`, stream);
-      keyed.push({ event, key });
+      const parts = event.partsOf(projection.eventTypes).flatMap((part) => {
+        const key = projection.keyOf(part);
+        return key === undefined ? [] : [{ event, part, key }];
+      });
+      for (const { key } of parts) refuseOtherStream(streamOfRow, `${event.tenant}/${key}`, stream);
+      keyed.push(...parts);
     },
     (event, error) => {
       halted.add(streamKey(event.tenant, event.stream));
@@ -173,7 +176,7 @@ function refuseOtherStream(streamOfRow: Map<string, string>, row: string, stream
  */
 function foldInto(
   table: RowTable,
-  keyed: readonly KeyedEvent[],
+  keyed: readonly KeyedPart[],
   { projection, ids, handlers }: Batch,
   faults: Fault[],
 ): readonly NewCommand[] {
@@ -181,10 +184,10 @@ function foldInto(
   const halted = new Set<string>();
   handlers.each(
     keyed,
-    ({ event, key }) => {
+    ({ event, part, key }) => {
       if (halted.has(streamKey(event.tenant, event.stream))) return;
-      const applied = table.apply(event, key);
-      if (applied !== 'seen') commands.push(...followUpCommands(projection, event, applied.row, ids));
+      const applied = table.apply(part, key);
+      if (applied !== 'seen') commands.push(...followUpCommands(projection, part, applied.row, ids));
     },
     ({ event }, error) => {
       halted.add(streamKey(event.tenant, event.stream));
@@ -202,7 +205,7 @@ async function firstRefused(
   batch: Batch,
   store: ProjectionStore,
   poison: ReadonlyMap<string, Fault>,
-): Promise<RecordedEvent> {
+): Promise<LoggedEvent> {
   let accepted = 0;
   let refused = batch.events.length;
   while (refused - accepted > 1) {
@@ -215,7 +218,7 @@ async function firstRefused(
 
 async function isAccepted(
   batch: Batch,
-  events: readonly RecordedEvent[],
+  events: readonly LoggedEvent[],
   store: ProjectionStore,
   poison: ReadonlyMap<string, Fault>,
 ): Promise<boolean> {

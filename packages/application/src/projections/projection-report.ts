@@ -1,5 +1,5 @@
 // What the numbers say about one projection, measured against the true end of the log.
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LogSignal } from '../ports/event-log.ts';
 import type { Counter, Gauge, Histogram, Metrics } from '../ports/metrics.ts';
@@ -57,7 +57,7 @@ export class ProjectionReport {
   }
 
   /** Events that have taken effect for the first time. */
-  applied(events: readonly RecordedEvent[]): void {
+  applied(events: readonly LoggedEvent[]): void {
     const nowMs = this.#ports.clock.now().getTime();
     for (const { recordedAt } of events) {
       this.#latency.observe(Math.max(0, nowMs - recordedAt.getTime()) / 1000, this.#labels);

@@ -1,7 +1,7 @@
 // Keeps the read model of one projection level with the log: exactly once, in stream order, on any number of workers.
 import { CodedError } from '@groundwork/domain';
 import { Conflict } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import { pause } from '../pause.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventLog, LogPage, LogSignal } from '../ports/event-log.ts';
@@ -249,8 +249,7 @@ export class ProjectionRunner {
   /** Applies, batch by batch, the events of a parked stream that the others of its slice have passed. */
   async #resume(resumed: ParkedStream, slice: Slice): Promise<void> {
     const { decision, eventId, position } = resumed;
-    const isApplied = ({ id, type }: RecordedEvent): boolean =>
-      this.#projection.eventTypes.includes(type) && (decision !== 'discard' || id !== eventId);
+    const isApplied = ({ id }: LoggedEvent): boolean => decision !== 'discard' || id !== eventId;
     let page = await this.#waitingBehind(resumed, position - 1n, slice.position);
     const [first] = page;
     // The decision is used up first: an event that ends the process would be taken up again for ever.
@@ -268,7 +267,7 @@ export class ProjectionRunner {
     }
   }
 
-  #waitingBehind({ stream }: ParkedStream, after: bigint, upTo: bigint): Promise<readonly RecordedEvent[]> {
+  #waitingBehind({ stream }: ParkedStream, after: bigint, upTo: bigint): Promise<readonly LoggedEvent[]> {
     return this.#ports.log.readStreamRange(stream, after, upTo, this.#settings.batchSizeMax);
   }
 
@@ -297,7 +296,7 @@ export class ProjectionRunner {
     });
   }
 
-  #observe({ slice, position }: Slice, events: readonly RecordedEvent[]): void {
+  #observe({ slice, position }: Slice, events: readonly LoggedEvent[]): void {
     for (const { id: eventId, type: eventType, position: at, metadata } of events) {
       const passed = { slice, eventId, eventType, position: String(at), correlationId: metadata.correlationId };
       this.#logger.debug('The projection has passed an event.', passed);

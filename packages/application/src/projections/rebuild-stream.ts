@@ -1,12 +1,13 @@
 // The rows of one stream are computed again from its events and replaced, while the projection goes on.
 import { streamName, type StreamId } from '@groundwork/domain';
 import { Conflict, NotFound } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { EventLog, StreamKey } from '../ports/event-log.ts';
 import type { ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
 import { reachedPosition } from './ahead-of-log.ts';
 import { parkingErrorOf } from './projection-batch.ts';
 import type { Projection, Row } from './projection.ts';
+import { changedRows } from './replay.ts';
 
 export interface StreamRebuild {
   /** The events up to here made the rows: as far as the projection has applied this stream. */
@@ -80,7 +81,7 @@ class StreamFold {
   readonly #stream: StreamKey;
   /** By key; undefined for a row that was removed. */
   readonly #rows = new Map<string, Row | undefined>();
-  #fault: { readonly event: RecordedEvent; readonly error: unknown } | undefined;
+  #fault: { readonly event: LoggedEvent; readonly error: unknown } | undefined;
   #position = 0n;
 
   constructor(projection: Projection, stream: StreamKey) {
@@ -127,20 +128,21 @@ class StreamFold {
   }
 
   /** Nothing behind an event that cannot be applied is. */
-  #apply(event: RecordedEvent): void {
-    const { eventTypes, streamOf, name } = this.#projection;
-    if (this.#fault !== undefined || !eventTypes.includes(event.type)) return;
-    let key: string | undefined;
+  #apply(event: LoggedEvent): void {
+    const { streamOf, name } = this.#projection;
+    if (this.#fault !== undefined) return;
+    let changed: ReturnType<typeof changedRows>;
     try {
-      key = this.#projection.keyOf(event);
-      if (key !== undefined) this.#rows.set(key, this.#projection.apply(this.#rows.get(key) as never, event));
+      changed = changedRows(this.#projection, event, this.#rows);
     } catch (error) {
       this.#fault = { event, error };
       return;
     }
-    if (key === undefined) return;
-    const owner = streamOf!(key);
-    if (streamName(owner) !== streamName(this.#stream)) throw foldsSeveral(name, this.#stream, owner);
+    for (const [key, row] of changed) {
+      const owner = streamOf!(key);
+      if (streamName(owner) !== streamName(this.#stream)) throw foldsSeveral(name, this.#stream, owner);
+      this.#rows.set(key, row);
+    }
   }
 }
 

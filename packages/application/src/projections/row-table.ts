@@ -7,6 +7,8 @@ import { VERSION_COLUMN, type Projection, type Row } from './projection.ts';
 interface TenantRows {
   readonly rows: Map<string, Row>;
   readonly changedKeys: Set<string>;
+  /** By key: the event whose parts are being applied. */
+  readonly lastEvents: Map<string, string>;
 }
 
 export class RowTable {
@@ -16,12 +18,12 @@ export class RowTable {
   static async load(
     tx: ProjectionTransaction,
     projection: Projection,
-    keyed: readonly { readonly event: RecordedEvent; readonly key: string }[],
+    keyed: readonly { readonly part: RecordedEvent; readonly key: string }[],
   ): Promise<RowTable> {
     const tenants = new Map<string, TenantRows>();
-    for (const [tenant, ofTenant] of Map.groupBy(keyed, ({ event }) => event.tenant)) {
+    for (const [tenant, ofTenant] of Map.groupBy(keyed, ({ part }) => part.tenant)) {
       const rows = await tx.load(tenant, [...new Set(ofTenant.map(({ key }) => key))]);
-      tenants.set(tenant, { rows: new Map(rows), changedKeys: new Set() });
+      tenants.set(tenant, { rows: new Map(rows), changedKeys: new Set(), lastEvents: new Map() });
     }
     return new RowTable(projection, tenants);
   }
@@ -31,11 +33,15 @@ export class RowTable {
     this.#tenants = tenants;
   }
 
-  /** Folds one event into its row and returns it; an event that the row has seen already changes nothing. */
+  /**
+   * Folds one event into its row and returns it; an event that the row has seen already changes nothing. The parts of
+   * an event come one behind the other: what the first has left in the row is no sign that the event was seen.
+   */
   apply(event: RecordedEvent, key: string): { readonly row: Row | undefined } | 'seen' {
-    const { rows, changedKeys } = this.#tenants.get(event.tenant)!;
+    const { rows, changedKeys, lastEvents } = this.#tenants.get(event.tenant)!;
     const before = rows.get(key);
-    if (this.#hasSeen(before, event)) return 'seen';
+    if (lastEvents.get(key) !== event.id && this.#hasSeen(before, event)) return 'seen';
+    lastEvents.set(key, event.id);
     const after = rowAfter(this.#projection, before, event);
     if (after === before) return { row: after };
     if (after === undefined) rows.delete(key);

@@ -1,6 +1,6 @@
 // Finds the event over which workers end: an event that kills or hangs its process cannot be caught, only counted.
 import { Misconfigured } from '../errors.ts';
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import { pause } from '../pause.ts';
 import type { ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { Fault } from './event-faults.ts';
@@ -25,7 +25,7 @@ export interface SuspicionPolicy {
 }
 
 /** Takes effect as part of the runner: one event, or its stream parked for the fault. */
-export type TakeOne = (slice: Slice, event: RecordedEvent, fault: Fault | undefined) => Promise<Slice>;
+export type TakeOne = (slice: Slice, event: LoggedEvent, fault: Fault | undefined) => Promise<Slice>;
 
 /** Reads with care the slices that a worker took over from owners who were lost again and again in the same place. */
 export class Suspicion {
@@ -46,7 +46,7 @@ export class Suspicion {
   /** Tries the events of a page one by one. Behind everything that the lost owners can have had in hand it ends. */
   async takeOneByOne(
     slice: Slice,
-    page: { readonly events: readonly RecordedEvent[]; readonly isLast: boolean },
+    page: { readonly events: readonly LoggedEvent[]; readonly isLast: boolean },
     take: TakeOne,
   ): Promise<Slice> {
     const before = this.#left.get(slice.slice);
@@ -59,7 +59,7 @@ export class Suspicion {
     return page.isLast || eventCount <= 0 ? this.#store.suspect(current, current.position, 0) : current;
   }
 
-  async #takeAlone(slice: Slice, event: RecordedEvent, take: TakeOne): Promise<Slice> {
+  async #takeAlone(slice: Slice, event: LoggedEvent, take: TakeOne): Promise<Slice> {
     const isKnown = slice.suspect === event.position;
     const ownersLost = isKnown ? slice.ownersLost : OWNERS_LOST_IN_COMPANY_MAX;
     if (ownersLost >= this.#policy.ownersLostMax) {

@@ -35,15 +35,17 @@ function foldedRows({ projection, events, handlers }: Batch): readonly TenantRow
     (event) => {
       if (isMore || faults.length > 0) return;
       const { tenant, stream } = event;
-      const key = projection.keyOf(event);
-      if (key === undefined) return;
-      const at = `${tenant}/${key}`;
-      const before = folded.get(at);
-      const row = rowAfter(projection, before?.row, event);
-      if (row === undefined) isMore = true;
-      else if (before === undefined) folded.set(at, { tenant, row, stream });
-      else if (before.stream.id === stream.id && before.stream.type === stream.type) before.row = row;
-      else isMore = true;
+      for (const part of event.partsOf(projection.eventTypes)) {
+        const key = projection.keyOf(part);
+        if (key === undefined) continue;
+        const at = `${tenant}/${key}`;
+        const before = folded.get(at);
+        const row = rowAfter(projection, before?.row, part);
+        if (row === undefined) isMore = true;
+        else if (before === undefined) folded.set(at, { tenant, row, stream });
+        else if (before.stream.id === stream.id && before.stream.type === stream.type) before.row = row;
+        else isMore = true;
+      }
     },
     (event, error) => void faults.push({ event, error, attempts: 0 }),
   );

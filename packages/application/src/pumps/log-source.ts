@@ -1,5 +1,5 @@
 // The log as a pump reads it: by position, whatever the notifications say.
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { PumpSource } from './pump.ts';
 
@@ -7,7 +7,7 @@ import type { PumpSource } from './pump.ts';
 export function logSource(
   log: EventLog,
   { types, after }: { readonly types: readonly string[]; readonly after: bigint | 'head' },
-): PumpSource<RecordedEvent> {
+): PumpSource<LoggedEvent> {
   let position = after;
   return {
     table: 'groundwork.event',

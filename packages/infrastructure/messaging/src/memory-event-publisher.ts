@@ -1,16 +1,11 @@
 // The twin of the event bus for tests and development: what is published is only remembered.
-import {
-  normalisedEvent,
-  type EventPublisher,
-  type NormalisedEvent,
-  type RecordedEvent,
-} from '@groundwork/application';
+import { normalisedEvent, type EventPublisher, type NormalisedEvent, type LoggedEvent } from '@groundwork/application';
 
 export class MemoryEventPublisher implements EventPublisher {
   /** Everything since the publisher was made, in this order. */
   readonly published: NormalisedEvent[] = [];
 
-  async publish(events: readonly RecordedEvent[]): Promise<void> {
-    this.published.push(...events.map(normalisedEvent));
+  async publish(events: readonly LoggedEvent[]): Promise<void> {
+    this.published.push(...events.flatMap(({ parts }) => parts).map(normalisedEvent));
   }
 }

@@ -5,7 +5,7 @@ import {
   type Appended,
   type EventStore,
   type FromSnapshot,
-  type RecordedEvent,
+  type LoggedEvent,
 } from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
 import { MeasuredEventStore } from './measured-event-store.ts';
@@ -20,14 +20,14 @@ class ScriptedStore implements EventStore {
   append(): Promise<Appended> {
     return this.answer();
   }
-  async *readStream(): AsyncIterable<RecordedEvent> {
-    yield await Promise.resolve({ streamVersion: 1 } as RecordedEvent);
+  async *readStream(): AsyncIterable<LoggedEvent> {
+    yield await Promise.resolve({ streamVersion: 1 } as LoggedEvent);
   }
   readFromSnapshot(): Promise<FromSnapshot> {
     return Promise.resolve({ snapshot: undefined, later: this.readStream() });
   }
-  query(): Promise<readonly RecordedEvent[]> {
-    return Promise.resolve([{ streamVersion: 2 } as RecordedEvent]);
+  query(): Promise<readonly LoggedEvent[]> {
+    return Promise.resolve([{ streamVersion: 2 } as LoggedEvent]);
   }
 }
 

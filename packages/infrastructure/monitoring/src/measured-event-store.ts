@@ -8,7 +8,7 @@ import {
   type EventStore,
   type FromSnapshot,
   type Metrics,
-  type RecordedEvent,
+  type LoggedEvent,
   type SchemaVersions,
   type StreamRange,
 } from '@groundwork/application';
@@ -40,7 +40,7 @@ export class MeasuredEventStore implements EventStore {
     }
   }
 
-  readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<RecordedEvent> {
+  readStream(tenant: TenantId, stream: StreamId, range?: StreamRange): AsyncIterable<LoggedEvent> {
     return this.#store.readStream(tenant, stream, range);
   }
 
@@ -48,7 +48,7 @@ export class MeasuredEventStore implements EventStore {
     return this.#store.readFromSnapshot(tenant, stream, schemaVersions);
   }
 
-  query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
+  query(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]> {
     return this.#store.query(tenant, query);
   }
 }

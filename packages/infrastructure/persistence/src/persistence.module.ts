@@ -120,8 +120,8 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .inSingletonScope();
   bind<LogSignal>(LogSignal)
     .toResolvedValue(
-      (database: Database, signals: Signals) => new PostgresLogSignal(database, signals),
-      [Database, Signals],
+      (database: Database, types: EventTypes, signals: Signals) => new PostgresLogSignal(database, types, signals),
+      [Database, EventTypes, Signals],
     )
     .inSingletonScope();
   bind<CommandStore>(CommandStore)

@@ -8,7 +8,7 @@ import {
   type EventTypeDefinition,
 } from '@groundwork/application';
 import { AggregateRoot, streamId, type DomainEvent } from '@groundwork/domain';
-import { collected, newId, newTenant } from '../new-event.ts';
+import { collected, dataOf, newId, newTenant } from '../new-event.ts';
 
 export interface CounterState {
   readonly count: number;
@@ -90,7 +90,7 @@ function describeSaving(store: () => AggregateStoreUnderTest): void {
     expect(saved).toMatchObject({ streamVersion: 2, repeated: false });
     expect(await aggregates.load(tenant, 'c-1')).toEqual({ state: { count: 5 }, streamVersion: 2 });
     const stored = await collected(events.readStream(tenant, streamId(counter.streamType, 'c-1')));
-    expect(stored.map(({ type, data, metadata }) => [type, data, metadata.causationId])).toEqual([
+    expect(stored.map((event) => [event.type, dataOf(event), event.metadata.causationId])).toEqual([
       ['CounterIncreased', { by: 2 }, context.commandId],
       ['CounterIncreased', { by: 3 }, context.commandId],
     ]);

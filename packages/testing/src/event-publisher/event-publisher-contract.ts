@@ -1,7 +1,7 @@
 // What every event publisher promises, as one suite: an adapter's spec is one call.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { normalisedEvent, type EventPublisher, type NormalisedEvent } from '@groundwork/application';
-import { newRecordedEvent, newStream, newTenant } from '../new-event.ts';
+import { EventTypes, normalisedEvent, type EventPublisher, type NormalisedEvent } from '@groundwork/application';
+import { newLoggedEvent, newStream, newTenant } from '../new-event.ts';
 
 export interface EventPublisherUnderTest {
   readonly publisher: EventPublisher;
@@ -22,7 +22,7 @@ export function describeEventPublisher(name: string, make: () => Promise<EventPu
     it('publishes the events of a stream in their order, each normalised under its own id', async () => {
       const events = eventsOfOneStream(12);
       await bus.publisher.publish(events);
-      expect(bus.published()).toEqual(events.map(normalisedEvent));
+      expect(bus.published()).toEqual(events.flatMap(({ parts }) => parts).map(normalisedEvent));
     });
 
     it('publishes again what is published again, under the same ids', async () => {
@@ -32,6 +32,16 @@ export function describeEventPublisher(name: string, make: () => Promise<EventPu
       expect(bus.published().map((event) => event.event_id)).toEqual([...events, ...events].map(({ id }) => id));
     });
 
+    it('publishes an event that is read as several as so many messages, each always under its own id', async () => {
+      const event = newLoggedEvent({ dataText: '["a","b"]' }, splitIntoTexts);
+      await bus.publisher.publish([event]);
+      const messages = bus.published().map(({ event_id, data }) => [event_id, data]);
+      expect(messages).toEqual([
+        [event.id, 'a'],
+        [`${event.id}.1`, 'b'],
+      ]);
+    });
+
     it('has nothing to do when there are no events', async () => {
       await bus.publisher.publish([]);
       expect(bus.published()).toEqual([]);
@@ -39,9 +49,22 @@ export function describeEventPublisher(name: string, make: () => Promise<EventPu
   });
 }
 
+const splitIntoTexts = new EventTypes([
+  {
+    type: 'NoteTaken',
+    schemaVersion: 2,
+    upcasters: {
+      1: {
+        into: { NoteTaken: 2 },
+        split: (data) => (data as readonly string[]).map((text) => ({ type: 'NoteTaken', data: text })),
+      },
+    },
+  },
+]);
+
 function eventsOfOneStream(count: number) {
   const of = { tenant: newTenant(), stream: newStream() };
   return Array.from({ length: count }, (_, index) =>
-    newRecordedEvent({ ...of, streamVersion: index + 1, position: BigInt(index + 1), dataText: `{"n":${index}}` }),
+    newLoggedEvent({ ...of, streamVersion: index + 1, position: BigInt(index + 1), dataText: `{"n":${index}}` }),
   );
 }

@@ -7,6 +7,7 @@ import { describePayloads } from './payloads.ts';
 import { describeQueries } from './queries.ts';
 import { describeReadingTheLog } from './reading-the-log.ts';
 import { describeSnapshots } from './snapshots.ts';
+import { describeSplitting } from './splitting.ts';
 import { describeStreams } from './streams.ts';
 import { typesOfToday } from './types.ts';
 
@@ -43,6 +44,7 @@ export function describeEventStore(name: string, make: () => Promise<EventStoreF
     describeAppending(access);
     describeIdempotence(access);
     describePayloads(access);
+    describeSplitting(access);
     describeStreams(access);
     describeSnapshots(access);
     describeQueries(access);

@@ -1,8 +1,8 @@
 // The part of the contract about a tenant's view over all its streams.
 import { describe, expect, it } from '@jest/globals';
-import type { EventQuery, EventSource, RecordedEvent } from '@groundwork/application';
+import type { EventQuery, EventSource, LoggedEvent } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
-import { newEvent, newStream, newTenant } from '../new-event.ts';
+import { dataOf, newEvent, newStream, newTenant } from '../new-event.ts';
 import type { StoreAccess } from './event-store-contract.ts';
 
 const SOURCES: readonly EventSource[] = ['salesforce', 'backfill', 'api', 'system'];
@@ -19,7 +19,7 @@ export function describeQueries(store: StoreAccess): void {
       });
       for (const source of SOURCES) {
         const found = await store().events.query(tenant, { after: 0n, limit: 100, source });
-        expect(found.map((event) => [event.source, event.data])).toEqual([
+        expect(found.map((event) => [event.source, dataOf(event)])).toEqual([
           [source, { source }],
           [source, { source }],
         ]);
@@ -37,15 +37,15 @@ export function describeQueries(store: StoreAccess): void {
         expected: 'any',
         events: [newEvent('FactKept', 3, { metadata })],
       });
-      const dataOf = async (query: Partial<EventQuery>): Promise<unknown[]> =>
-        (await store().events.query(tenant, { after: 0n, limit: 10, ...query })).map((event) => event.data);
+      const found = async (query: Partial<EventQuery>): Promise<unknown[]> =>
+        (await store().events.query(tenant, { after: 0n, limit: 10, ...query })).map(dataOf);
 
-      expect(await dataOf({})).toEqual([2, 1, 3]);
-      expect(await dataOf({ type: 'FactAmended' })).toEqual([1]);
-      expect(await dataOf({ stream })).toEqual([2, 1]);
-      expect(await dataOf({ correlationId: 'wanted' })).toEqual([1, 3]);
-      expect(await dataOf({ type: 'FactKept', source: 'api', stream: other, correlationId: 'wanted' })).toEqual([3]);
-      expect(await dataOf({ type: 'FactAmended', stream: other })).toEqual([]);
+      expect(await found({})).toEqual([2, 1, 3]);
+      expect(await found({ type: 'FactAmended' })).toEqual([1]);
+      expect(await found({ stream })).toEqual([2, 1]);
+      expect(await found({ correlationId: 'wanted' })).toEqual([1, 3]);
+      expect(await found({ type: 'FactKept', source: 'api', stream: other, correlationId: 'wanted' })).toEqual([3]);
+      expect(await found({ type: 'FactAmended', stream: other })).toEqual([]);
     });
 
     it('S0-27, S2-27 pages by position and misses nothing while others append', async () => {
@@ -80,10 +80,10 @@ async function pageUntilDone(
   tenant: TenantId,
   query: Partial<EventQuery>,
   isWritten: Promise<boolean>,
-): Promise<RecordedEvent[]> {
+): Promise<LoggedEvent[]> {
   let isDone = false;
   void isWritten.then(() => (isDone = true));
-  const seen: RecordedEvent[] = [];
+  const seen: LoggedEvent[] = [];
   for (;;) {
     const wasDone = isDone;
     const page = await store().events.query(tenant, { after: seen.at(-1)?.position ?? 0n, limit: 7, ...query });

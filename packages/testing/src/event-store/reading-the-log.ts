@@ -1,6 +1,6 @@
 // The part of the contract about the whole log, over all tenants.
 import { describe, expect, it } from '@jest/globals';
-import type { LogRead, RecordedEvent } from '@groundwork/application';
+import type { LogRead, LoggedEvent } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
 import { newEvent, newStream, newTenant } from '../new-event.ts';
 import type { StoreAccess } from './event-store-contract.ts';
@@ -25,8 +25,8 @@ async function write(store: StoreAccess, streamCount: number, eventsPerStream = 
   );
 }
 
-async function readAll(store: StoreAccess, read: Partial<LogRead> = {}): Promise<RecordedEvent[]> {
-  const seen: RecordedEvent[] = [];
+async function readAll(store: StoreAccess, read: Partial<LogRead> = {}): Promise<LoggedEvent[]> {
+  const seen: LoggedEvent[] = [];
   let after = read.after ?? 0n;
   for (;;) {
     const page = await store().log.read({ limit: 100, types: allTypes, ...read, after });
@@ -79,7 +79,7 @@ function describePositions(store: StoreAccess): void {
         for (let n = 0; n < 10; n++) await store().events.append({ tenant, stream, expected: n, events: [fact(n)] });
       }),
     ).then(() => (isDone = true));
-    const seen: RecordedEvent[] = [];
+    const seen: LoggedEvent[] = [];
     for (let after = start, wasDone = false; ; wasDone = isDone) {
       const page = await store().log.read({ after, limit: 20, types: allTypes });
       seen.push(...page.events);
@@ -161,7 +161,7 @@ function describeSignals(store: StoreAccess): void {
     const first = await append(mine, 'FactKept');
     const amended = await append(mine, 'FactAmended');
 
-    const [, { recordedAt }] = (await events.query(mine, { after: 0n, limit: 10 })) as [unknown, RecordedEvent];
+    const [, { recordedAt }] = (await events.query(mine, { after: 0n, limit: 10 })) as [unknown, LoggedEvent];
     expect(await signal.backlogOf(mine, start, ['FactAmended'])).toEqual({ events: 2, oldestAt: recordedAt });
     expect(await signal.backlogOf(mine, first, ['FactKept'])).toEqual({ events: 1, oldestAt: undefined });
     expect(await signal.backlogOf(mine, amended, allTypes)).toEqual({ events: 0, oldestAt: undefined });

@@ -23,5 +23,27 @@ export const laterNoteWritten: EventTypeDefinition = {
 
 export const typesOfLater = new EventTypes([laterNoteWritten, factKept, factAmended]);
 
+/** A later program still, for which one fact of today is several: what was kept, and each amendment of it. */
+export const typesThatSplit = new EventTypes([
+  {
+    type: 'FactKept',
+    schemaVersion: 2,
+    upcasters: {
+      1: {
+        into: { FactKept: 2, FactAmended: 1 },
+        split(data) {
+          const { n, amended = [] } = data as { n: number; amended?: readonly string[] };
+          return [
+            { type: 'FactKept', data: { kept: n } },
+            ...amended.map((by) => ({ type: 'FactAmended', data: { by } })),
+          ];
+        },
+      },
+    },
+  },
+  { type: 'FactAmended', schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), isNew: true }) } },
+  laterNoteWritten,
+]);
+
 /** The types of the suite, for those who read everything. */
 export const allTypes: readonly string[] = ['NoteWritten', 'FactKept', 'FactAmended'];

@@ -19,6 +19,8 @@ export interface ProjectionStoreUnderTest extends EventStoreUnderTest {
   readonly deadLetters: DeadLetters;
   readonly readModels: ReadModels;
   readonly commands: CommandStore;
+  /** The same log for a program that knows these types. */
+  open(types: EventTypes): EventStoreUnderTest;
   close(): Promise<void>;
 }
 

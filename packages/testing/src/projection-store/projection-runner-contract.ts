@@ -11,6 +11,7 @@ import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnde
 import { describeRebuilding } from './rebuilding.ts';
 import { describeRebuildingAStream } from './rebuilding-a-stream.ts';
 import { describeSeveralWorkers } from './several-workers.ts';
+import { describeSplittingProjections } from './splitting.ts';
 import { describeTransientFaults } from './transient-faults.ts';
 
 /** Runs projections on the ports that `make` sets up; each test gets an empty log and an empty table. */
@@ -33,5 +34,6 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeRebuilding(() => ports);
     describeRebuildingAStream(() => ports);
     describeSeveralWorkers(() => ports);
+    describeSplittingProjections(() => ports);
   });
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { EventsNotPublished, type NormalisedEvent } from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
-import { describeEventPublisher, FakeEventBridge, newRecordedEvent, newStream, newTenant } from '@groundwork/testing';
+import { describeEventPublisher, FakeEventBridge, newLoggedEvent, newStream, newTenant } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventBridgePublisher } from './eventbridge-publisher.ts';
 
@@ -38,7 +38,7 @@ describe('EventBridgePublisher', () => {
   });
 
   const ofManyStreams = (count: number, dataText = '{}') =>
-    Array.from({ length: count }, () => newRecordedEvent({ dataText }));
+    Array.from({ length: count }, () => newLoggedEvent({ dataText }));
   const sizes = () => bridge.requests.map(({ entries }) => entries.length);
   const failureOf = async (publishing: Promise<void>) => {
     const failure = await publishing.catch((error: unknown) => error);
@@ -47,7 +47,7 @@ describe('EventBridgePublisher', () => {
   };
 
   it('sends the event normalised, to the bus, signed for the region', async () => {
-    const event = newRecordedEvent({
+    const event = newLoggedEvent({
       tenant: parseTenantId('demo'),
       stream: streamId('price-list', '7'),
       type: 'PriceListSent',
@@ -80,7 +80,7 @@ describe('EventBridgePublisher', () => {
   });
 
   it('refuses an event of 256 KB before anything is sent', async () => {
-    const large = newRecordedEvent({ dataText: JSON.stringify('x'.repeat(256 * 1024)) });
+    const large = newLoggedEvent({ dataText: JSON.stringify('x'.repeat(256 * 1024)) });
     await expect(publisher.publish([...ofManyStreams(1), large])).rejects.toMatchObject({
       code: 'messaging.event-too-large',
       details: { eventId: large.id },
@@ -90,8 +90,8 @@ describe('EventBridgePublisher', () => {
 
   it('never puts two events of a stream into one request, and sends no later one after a failure', async () => {
     const of = { tenant: newTenant(), stream: newStream() };
-    const [first, second] = [newRecordedEvent(of), newRecordedEvent({ ...of, streamVersion: 2 })];
-    const other = newRecordedEvent();
+    const [first, second] = [newLoggedEvent(of), newLoggedEvent({ ...of, streamVersion: 2 })];
+    const other = newLoggedEvent();
     bridge.answerNext({
       FailedEntryCount: 1,
       Entries: [{ ErrorCode: 'ThrottlingException', ErrorMessage: 'Rate exceeded.' }, { EventId: 'e-2' }],

@@ -3,7 +3,7 @@ import type { EventBridgeClient, PutEventsCommandOutput, PutEventsRequestEntry }
 import {
   EventsNotPublished,
   type EventPublisher,
-  type RecordedEvent,
+  type LoggedEvent,
   type UnpublishedEvent,
 } from '@groundwork/application';
 import { messageOf, requestsOf, type Message } from './messages.ts';
@@ -34,13 +34,16 @@ export class EventBridgePublisher implements EventPublisher {
     this.#settings = settings;
   }
 
-  async publish(events: readonly RecordedEvent[]): Promise<void> {
-    const requests = requestsOf(events.map((event) => messageOf(event, this.#settings.bus)));
+  async publish(events: readonly LoggedEvent[]): Promise<void> {
+    const requests = requestsOf(
+      events.flatMap(({ parts }) => parts.map((part) => messageOf(part, this.#settings.bus))),
+    );
     for (const [index, messages] of requests.entries()) {
       const { failed, cause } = await this.#send(messages);
       if (failed.length === 0) continue;
-      const untried = requests.slice(index + 1).flatMap((later) => later.map(({ eventId }) => eventId));
-      throw new EventsNotPublished(failed, untried, { cause });
+      const behind = requests.slice(index + 1).flatMap((later) => later.map(({ eventId }) => eventId));
+      const untried = new Set(behind.filter((id) => failed.every(({ eventId }) => eventId !== id)));
+      throw new EventsNotPublished(failed, [...untried], { cause });
     }
   }
 

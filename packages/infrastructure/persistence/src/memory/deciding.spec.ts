@@ -11,7 +11,7 @@ import {
   type Decision,
 } from '@groundwork/application';
 import { Refusal, streamId, type Decider, type DomainEvent } from '@groundwork/domain';
-import { SystemClock, collected, newEvent, newId, newRecordedEvent, newTenant } from '@groundwork/testing';
+import { SystemClock, collected, dataOf, newEvent, newId, newLoggedEvent, newTenant } from '@groundwork/testing';
 import { z } from 'zod';
 import { MemoryEventStore } from './memory-event-store.ts';
 
@@ -42,7 +42,7 @@ const newContext = (form: Partial<CommandContext> = {}): CommandContext => ({
 });
 const decision: Decision<object, number, SeatTaken> = { decider: room, stream, command: {} };
 const seatsOf = async (log: MemoryEventStore): Promise<unknown[]> =>
-  (await collected(log.readStream(tenant, stream))).map(({ data }) => data);
+  (await collected(log.readStream(tenant, stream))).map(dataOf);
 
 const oneSeatTaken = async (): Promise<ReturnType<MemoryEventStore['readStream']>> => {
   const log = newLog();
@@ -122,7 +122,7 @@ describe('decideAndAppend', () => {
         for (let version = 1; version <= countMax; version++) {
           if (version % 50 === 0) state.heapUsedMax = Math.max(state.heapUsedMax, process.memoryUsage().heapUsed);
           const dataText = large.toString('latin1');
-          yield newRecordedEvent({ ...event!, streamVersion: version, position: BigInt(version), dataText });
+          yield newLoggedEvent({ ...event!, streamVersion: version, position: BigInt(version), dataText });
         }
       },
     });

@@ -2,7 +2,7 @@
 import {
   DuplicateEvent,
   prepareEvents,
-  recordedEvent,
+  loggedEvent,
   refuseMalformedExpectation,
   refuseOtherVersion,
   type Append,
@@ -18,7 +18,7 @@ import {
   type LogRead,
   type LogSignal,
   type PreparedEvent,
-  type RecordedEvent,
+  type LoggedEvent,
   type SchemaVersions,
   type StoredEvent,
   type StreamKey,
@@ -82,17 +82,17 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     return { snapshot, later: this.readStream(tenant, stream, { fromVersion: (snapshot?.streamVersion ?? 0) + 1 }) };
   }
 
-  async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncGenerator<RecordedEvent> {
+  async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncGenerator<LoggedEvent> {
     let left = range.limit ?? Infinity;
     for (const event of this.#log.byStream.get(keyOf({ tenant, ...stream })) ?? []) {
       if (left <= 0) return;
       if (!isInRange(event, range)) continue;
       left--;
-      yield recordedEvent(event, this.#types);
+      yield loggedEvent(event, this.#types);
     }
   }
 
-  async query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
+  async query(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]> {
     return this.#page(
       query.after,
       query.limit,
@@ -106,7 +106,7 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
   }
 
   async read({ after, limit, types, slice }: LogRead): Promise<LogPage> {
-    const wanted = new Set(types);
+    const wanted = new Set(this.#types.storedAs(types));
     const events = this.#page(
       after,
       limit,
@@ -124,11 +124,11 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     after: bigint,
     upTo: bigint,
     limit: number,
-  ): Promise<readonly RecordedEvent[]> {
+  ): Promise<readonly LoggedEvent[]> {
     return (this.#log.byStream.get(keyOf(stream)) ?? [])
       .filter((event) => event.position > after && event.position <= upTo)
       .slice(0, limit)
-      .map((event) => recordedEvent(event, this.#types));
+      .map((event) => loggedEvent(event, this.#types));
   }
 
   async head(): Promise<LogHead> {
@@ -141,12 +141,14 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
   }
 
   async oldestAfter(position: bigint, types: readonly string[]): Promise<Date | undefined> {
-    return this.#page(position, 1, ({ type }) => types.includes(type))[0]?.recordedAt;
+    const wanted = this.#types.storedAs(types);
+    return this.#page(position, 1, ({ type }) => wanted.includes(type))[0]?.recordedAt;
   }
 
   async backlogOf(tenant: TenantId, position: bigint, types: readonly string[]): Promise<TenantBacklog> {
     const behind = this.#page(position, Infinity, (event) => event.tenant === tenant);
-    return { events: behind.length, oldestAt: behind.find(({ type }) => types.includes(type))?.recordedAt };
+    const wanted = this.#types.storedAs(types);
+    return { events: behind.length, oldestAt: behind.find(({ type }) => wanted.includes(type))?.recordedAt };
   }
 
   /** The answer to an append whose events are all stored already; throws DuplicateEvent when one differs. */
@@ -192,12 +194,12 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     };
   }
 
-  #page(after: bigint, limit: number, matches: (event: StoredEvent) => boolean): RecordedEvent[] {
-    const page: RecordedEvent[] = [];
+  #page(after: bigint, limit: number, matches: (event: StoredEvent) => boolean): LoggedEvent[] {
+    const page: LoggedEvent[] = [];
     // Positions have no gaps: the event at position n stands at index n - 1.
     for (let index = Number(after); index < this.#log.events.length && page.length < limit; index++) {
       const event = this.#log.events[index]!;
-      if (matches(event)) page.push(recordedEvent(event, this.#types));
+      if (matches(event)) page.push(loggedEvent(event, this.#types));
     }
     return page;
   }
@@ -213,7 +215,7 @@ function isInRange(event: StoredEvent, { fromVersion, toVersion, from, to }: Str
 }
 
 const correlationOf = ({ metadataText }: StoredEvent): string =>
-  (JSON.parse(metadataText) as RecordedEvent['metadata']).correlationId;
+  (JSON.parse(metadataText) as LoggedEvent['metadata']).correlationId;
 
 const keyOf = ({ tenant, type, id }: StreamKey): string => `${tenant}/${type}/${id}`;
 

@@ -3,19 +3,24 @@ import {
   SystemClock,
   describeProjectionRunner,
   describeProjectionStore,
+  type EventStoreUnderTest,
   type MakeProjectionStore,
 } from '@groundwork/testing';
 import { MemoryCommandStore } from './memory-command-store.ts';
-import { MemoryEventStore } from './memory-event-store.ts';
+import { MemoryEventStore, MemoryLog } from './memory-event-store.ts';
 import { MemoryProjectionStore } from './memory-projection-store.ts';
 import { MemoryRebuilds } from './memory-rebuilds.ts';
 
 const make: MakeProjectionStore = async (_projection, types) => {
   const clock = new SystemClock();
-  const events = new MemoryEventStore(types, clock);
+  const log = new MemoryLog();
+  const open = (known: typeof types): EventStoreUnderTest => {
+    const events = new MemoryEventStore(known, clock, log);
+    return { events, log: events, signal: events };
+  };
   const commands = new MemoryCommandStore(clock);
   const store = new MemoryProjectionStore(clock, commands);
-  const ofLog = { events, log: events, signal: events, commands };
+  const ofLog = { ...open(types), open, commands };
   const ofReadModels = { store, rebuilds: new MemoryRebuilds(clock, store), deadLetters: store, readModels: store };
   return { ...ofLog, ...ofReadModels, close: async () => undefined };
 };

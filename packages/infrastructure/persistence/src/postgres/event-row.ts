@@ -1,6 +1,6 @@
 // An event as the functions of the log return it.
 import type { TenantId, Uuid } from '@groundwork/domain';
-import { recordedEvent, type EventTypes, type RecordedEvent, type StreamSnapshot } from '@groundwork/application';
+import { loggedEvent, type EventTypes, type LoggedEvent, type StreamSnapshot } from '@groundwork/application';
 
 /** What `groundwork.event_text` makes of an event. */
 export interface EventRow {
@@ -19,13 +19,13 @@ export interface FromSnapshotRow extends EventRow {
 export const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Whether a page that was asked for with these limits may have events behind it. */
-export const hasMore = (page: readonly RecordedEvent[], rowCountMax: number): boolean =>
+export const hasMore = (page: readonly LoggedEvent[], rowCountMax: number): boolean =>
   page.length === rowCountMax ||
   page.reduce((bytes, { dataText }) => bytes + Buffer.byteLength(dataText), 0) >= PAGE_BYTES_MAX;
 
-export function eventOf({ event }: EventRow, types: EventTypes): RecordedEvent {
+export function eventOf({ event }: EventRow, types: EventTypes): LoggedEvent {
   const parts = new Parts(event);
-  return recordedEvent(
+  return loggedEvent(
     {
       position: BigInt(parts.next()),
       tenant: parts.next() as TenantId,
@@ -34,7 +34,7 @@ export function eventOf({ event }: EventRow, types: EventTypes): RecordedEvent {
       id: parts.next() as Uuid,
       type: parts.next(),
       schemaVersion: Number(parts.next()),
-      source: parts.next() as RecordedEvent['source'],
+      source: parts.next() as LoggedEvent['source'],
       occurredAt: new Date(Number(parts.next())),
       recordedAt: new Date(Number(parts.next())),
       metadataText: parts.next(),

@@ -1,6 +1,6 @@
 // A reader that remembers one position misses nothing, whatever writers do at the same time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EventTypes, type Append, type RecordedEvent } from '@groundwork/application';
+import { EventTypes, type Append, type LoggedEvent } from '@groundwork/application';
 import { MemoryLogger, newEvent, newStream, newTenant } from '@groundwork/testing';
 import { setTimeout as pause } from 'node:timers/promises';
 import { appendBatch } from './append-statement.ts';
@@ -52,7 +52,7 @@ describe('the log under concurrent writers', () => {
       }
     };
 
-    const seen: RecordedEvent[] = [];
+    const seen: LoggedEvent[] = [];
     const read = async (): Promise<void> => {
       for (let after = 0n; ;) {
         const wasWriting = writing;

@@ -1,13 +1,5 @@
 // The whole log in PostgreSQL, for the worker.
-import type {
-  EventLog,
-  EventTypes,
-  LogHead,
-  LogPage,
-  LogRead,
-  RecordedEvent,
-  StreamKey,
-} from '@groundwork/application';
+import type { EventLog, EventTypes, LoggedEvent, LogHead, LogPage, LogRead, StreamKey } from '@groundwork/application';
 import type { Database } from './database.ts';
 import { eventOf, hasMore, PAGE_BYTES_MAX, type EventRow } from './event-row.ts';
 
@@ -31,7 +23,15 @@ export class PostgresEventLog implements EventLog {
     const rows = await this.#database.query<EventRow>({
       name: 'read_log',
       text: 'select * from groundwork.read_log($1, $2, $3, $4, $5, $6, $7)',
-      values: [String(after), positionCountMax, limit, types, slice?.slice ?? 0, slice?.slices ?? 1, PAGE_BYTES_MAX],
+      values: [
+        String(after),
+        positionCountMax,
+        limit,
+        this.#types.storedAs(types),
+        slice?.slice ?? 0,
+        slice?.slices ?? 1,
+        PAGE_BYTES_MAX,
+      ],
     });
     const events = rows.map((row) => eventOf(row, this.#types));
     const windowEnd = after + BigInt(positionCountMax);
@@ -46,7 +46,7 @@ export class PostgresEventLog implements EventLog {
     after: bigint,
     upTo: bigint,
     limit: number,
-  ): Promise<readonly RecordedEvent[]> {
+  ): Promise<readonly LoggedEvent[]> {
     const rows = await this.#database.query<EventRow>({
       name: 'read_stream_range',
       text: `

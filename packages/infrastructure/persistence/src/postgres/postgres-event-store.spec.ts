@@ -16,7 +16,7 @@ describeEventStore('S1-09 PostgresEventStore', async () => {
     open: async (types: EventTypes) => ({
       events: new PostgresEventStore(app, types, signals),
       log: new PostgresEventLog(worker, types),
-      signal: new PostgresLogSignal(app, signals),
+      signal: new PostgresLogSignal(app, types, signals),
     }),
     close: async () => {
       await signals.close();

@@ -11,7 +11,7 @@ import {
   type EventStore,
   type EventTypes,
   type FromSnapshot,
-  type RecordedEvent,
+  type LoggedEvent,
   type SchemaVersions,
   type StreamRange,
 } from '@groundwork/application';
@@ -48,7 +48,7 @@ export class PostgresEventStore implements EventStore {
     return appended;
   }
 
-  async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncIterable<RecordedEvent> {
+  async *readStream(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncIterable<LoggedEvent> {
     const to = range.toVersion ?? VERSION_MAX;
     let from = range.fromVersion ?? 1;
     let left = range.limit ?? Infinity;
@@ -72,7 +72,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   /** The events of a first page, and those of the pages behind it. */
-  async *#from(page: readonly RecordedEvent[], tenant: TenantId, stream: StreamId): AsyncIterable<RecordedEvent> {
+  async *#from(page: readonly LoggedEvent[], tenant: TenantId, stream: StreamId): AsyncIterable<LoggedEvent> {
     yield* page;
     if (!hasMore(page, PAGE_ROWS_MAX)) return;
     yield* this.readStream(tenant, stream, { fromVersion: page.at(-1)!.streamVersion + 1 });
@@ -89,11 +89,11 @@ export class PostgresEventStore implements EventStore {
     return this.#database.query<R>({ name, text: `select * from groundwork.${name}(${parameters})`, values });
   }
 
-  #events(rows: readonly EventRow[]): RecordedEvent[] {
+  #events(rows: readonly EventRow[]): LoggedEvent[] {
     return rows.map((row) => eventOf(row, this.#types));
   }
 
-  async query(tenant: TenantId, query: EventQuery): Promise<readonly RecordedEvent[]> {
+  async query(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]> {
     const values: unknown[] = [tenant, String(query.after), query.limit];
     const conditions = conditionsOf(query, values);
     const rows = await this.#database.transaction(tenant, (transaction) =>

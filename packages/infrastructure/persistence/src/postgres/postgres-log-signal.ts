@@ -1,16 +1,18 @@
 // The head of the log and its growth, for everybody who waits for it.
 import type { TenantId } from '@groundwork/domain';
-import type { LogHead, LogSignal, TenantBacklog } from '@groundwork/application';
+import type { EventTypes, LogHead, LogSignal, TenantBacklog } from '@groundwork/application';
 import type { Database } from './database.ts';
 import { readHead } from './postgres-event-log.ts';
 import type { Signals } from './signals.ts';
 
 export class PostgresLogSignal implements LogSignal {
   readonly #database: Database;
+  readonly #types: EventTypes;
   readonly #signals: Signals;
 
-  constructor(database: Database, signals: Signals) {
+  constructor(database: Database, types: EventTypes, signals: Signals) {
     this.#database = database;
+    this.#types = types;
     this.#signals = signals;
   }
 
@@ -22,7 +24,7 @@ export class PostgresLogSignal implements LogSignal {
     const [row] = await this.#database.query<{ recorded_at: Date | null }>({
       name: 'oldest_unapplied',
       text: 'select groundwork.oldest_unapplied($1, $2) as recorded_at',
-      values: [types, String(position)],
+      values: [this.#types.storedAs(types), String(position)],
     });
     return row!.recorded_at ?? undefined;
   }
@@ -32,7 +34,7 @@ export class PostgresLogSignal implements LogSignal {
       query<{ events: number; oldest_at: Date | null }>({
         name: 'tenant_backlog',
         text: BACKLOG,
-        values: [tenant, String(position), types],
+        values: [tenant, String(position), this.#types.storedAs(types)],
       }),
     );
     return { events: row!.events, oldestAt: row!.oldest_at ?? undefined };

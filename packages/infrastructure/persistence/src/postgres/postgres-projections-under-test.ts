@@ -1,6 +1,6 @@
 // Read models and their projections in PostgreSQL, for the specs of this folder.
 import type { EventTypes, Projection } from '@groundwork/application';
-import { MemoryLogger, type ProjectionStoreUnderTest } from '@groundwork/testing';
+import { MemoryLogger, type EventStoreUnderTest, type ProjectionStoreUnderTest } from '@groundwork/testing';
 import type { DatabaseOptions } from './database.ts';
 import { PostgresCommandStore } from './postgres-command-store.ts';
 import { PostgresDeadLetters } from './postgres-dead-letters.ts';
@@ -23,18 +23,22 @@ export const postgresProjectionsUnderTest = async (
   _projection: Projection,
   types: EventTypes,
   options: Partial<DatabaseOptions> = {},
-  open: () => Promise<PostgresUnderTest> = postgresUnderTest,
+  begin: () => Promise<PostgresUnderTest> = postgresUnderTest,
 ): Promise<PostgresProjectionsUnderTest> => {
-  const postgres = await open();
+  const postgres = await begin();
   await postgres.administrator.query(TABLE);
   const worker = postgres.connect('groundwork_worker', options);
   const signals = new Signals(worker, postgres.url, new MemoryLogger());
+  const open = (known: EventTypes): EventStoreUnderTest => ({
+    events: new PostgresEventStore(worker, known, signals),
+    log: new PostgresEventLog(worker, known),
+    signal: new PostgresLogSignal(worker, known, signals),
+  });
   return {
     url: postgres.url,
     administrator: postgres.administrator,
-    events: new PostgresEventStore(worker, types, signals),
-    log: new PostgresEventLog(worker, types),
-    signal: new PostgresLogSignal(worker, signals),
+    ...open(types),
+    open,
     store: new PostgresProjectionStore(worker, signals),
     rebuilds: new PostgresRebuilds(worker),
     commands: new PostgresCommandStore(worker, signals),

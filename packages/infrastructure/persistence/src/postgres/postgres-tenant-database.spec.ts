@@ -1,7 +1,7 @@
 // One unit of work: TypeORM's rows and the events of the log, on one connection, in one transaction.
 import { EventTypes, type Append } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
-import { MemoryLogger, newEvent, newStream, newTenant } from '@groundwork/testing';
+import { dataOf, MemoryLogger, newEvent, newStream, newTenant } from '@groundwork/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EntitySchema, type EntityManager } from 'typeorm';
 import { PostgresEventStore } from './postgres-event-store.ts';
@@ -53,7 +53,7 @@ const save =
 const stored = async (tenant: TenantId, stream: StreamId): Promise<unknown> => {
   const rooms = await database.within(tenant, (manager) => manager.findBy(RoomEntity, {}));
   const names: unknown[] = [];
-  for await (const { data } of events.readStream(tenant, stream)) names.push((data as Room).name);
+  for await (const event of events.readStream(tenant, stream)) names.push((dataOf(event) as Room).name);
   return { rows: rooms.map(({ name }) => name), events: names };
 };
 

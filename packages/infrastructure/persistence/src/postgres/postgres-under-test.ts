@@ -71,7 +71,7 @@ export async function postgresUnderTest(
       return {
         events: new PostgresEventStore(app, types, appSignals!),
         log: new PostgresEventLog(worker, types),
-        signal: new PostgresLogSignal(app, appSignals!),
+        signal: new PostgresLogSignal(app, types, appSignals!),
         commands: new PostgresCommandStore(app, appSignals!),
         queue: new PostgresCommandQueue(worker, workerSignals!),
         app,

@@ -5,10 +5,11 @@ import {
   type ChangeNotifications,
   type Pumped,
   type PumpSettings,
-  type RecordedEvent,
+  type LoggedEvent,
   type StoredCommand,
 } from '@groundwork/application';
 import {
+  dataOf,
   eventually,
   MemoryLogger,
   MemoryMetrics,
@@ -66,7 +67,7 @@ function pump<Item>(
   return taken;
 }
 
-const eventPump = (notifications: ChangeNotifications, settings?: Partial<PumpSettings>): RecordedEvent[] =>
+const eventPump = (notifications: ChangeNotifications, settings?: Partial<PumpSettings>): LoggedEvent[] =>
   pump({ source: logSource(stores.log, { types: TYPES, after: 0n }), channel: 'log' }, notifications, settings);
 
 function listening(): Signals {
@@ -117,7 +118,7 @@ describe('a pump that listens', () => {
     const taken = eventPump(listening(), { pollIntervalMs: LONG_MS });
     await write(1, 'm'.repeat(1_000_000));
     await eventually(() => taken.length === 1);
-    expect((taken[0]!.data as { text: string }).text).toHaveLength(1_000_000);
+    expect((dataOf(taken[0]!) as { text: string }).text).toHaveLength(1_000_000);
     await eventually(() => payloads.length > 0);
     expect(payloads).toEqual([String(taken[0]!.position)]);
   });

@@ -29,7 +29,7 @@ import { Signals } from './signals.ts';
       open: async (types) => ({
         events: new PostgresEventStore(app, types, signals),
         log: new PostgresEventLog(worker, types),
-        signal: new PostgresLogSignal(app, signals),
+        signal: new PostgresLogSignal(app, types, signals),
       }),
       close: async () => {
         await signals.close();

@@ -6,7 +6,7 @@ import {
   MemoryMetrics,
   newCommand,
   newEvent,
-  newRecordedEvent,
+  newLoggedEvent,
   SeededIds,
   SystemClock,
   VmTimeLimit,
@@ -260,7 +260,7 @@ describe('A verification', () => {
 
   it('is refused to a login that does not see the rows of all tenants', async () => {
     const url = new URL(ports.url);
-    const login = `viewer_${newRecordedEvent().tenant.slice(-8)}`.replaceAll('-', '_');
+    const login = `viewer_${newLoggedEvent().tenant.slice(-8)}`.replaceAll('-', '_');
     await plant(`create role ${login} login password 'viewer' in role groundwork_app`);
     [url.username, url.password] = [login, 'viewer'];
     const refused = verifyDatabase(url.href, { types, projections: [], sampleSize: 0, onProgress: () => undefined });

@@ -1,5 +1,5 @@
 // Read models against the log: whose rows they hold, and whether streams chosen at random give the rows that are there.
-import { replay, type Projection, type RecordedEvent, type Row } from '@groundwork/application';
+import { replay, type Projection, type LoggedEvent, type Row } from '@groundwork/application';
 import type pg from 'pg';
 import { codeOf, isDataRefused } from '../postgres/database-errors.ts';
 import { eventOf, PAGE_BYTES_MAX, type EventRow } from '../postgres/event-row.ts';
@@ -136,7 +136,7 @@ async function reachedPosition(client: pg.Client, projection: Projection, stream
   return rows[0] === undefined ? undefined : BigInt(rows[0].reached);
 }
 
-async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly RecordedEvent[]> {
+async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly LoggedEvent[]> {
   for (let version = 0; ;) {
     const { streamId, type, id } = stream;
     const values = [streamId, version, PAGE_SIZE, PAGE_BYTES_MAX, type, id];

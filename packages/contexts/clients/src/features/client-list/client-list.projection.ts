@@ -22,13 +22,17 @@ export const clientList = (mapping: ClientMapping): Projection<ClientRow> => ({
   keyOf: (event) => (event.stream.type === 'client' ? event.stream.id : undefined),
   streamOf: (id) => streamId('client', id),
   apply(row, event) {
-    if (row !== undefined && row.stream_version >= event.streamVersion) return row;
+    if (row !== undefined && isSeen(row, event)) return row;
     const before = row ?? unheardOf(event.stream.id);
     const after: ClientRow = { ...before, ...changed(before, event, mapping), stream_version: event.streamVersion };
     const complete: ClientRow = { ...after, ...(derivedValues(mapping, after) as Partial<ClientRow>) };
     return { ...complete, name_folded: folded(complete.name ?? ''), mapping_version: mapping.version };
   },
 });
+
+/** The later parts of an event find the version that the first has left. */
+const isSeen = (row: ClientRow, { streamVersion, part }: RecordedEvent): boolean =>
+  row.stream_version > streamVersion || (row.stream_version === streamVersion && part === 0);
 
 function changed(before: ClientRow, event: RecordedEvent, mapping: ClientMapping): Partial<ClientRow> {
   const happening = happeningOf(event.type);

@@ -1,14 +1,15 @@
 // What happened to a client, event by event.
 import {
   endpoint,
-  ExactJson,
+  eventBody,
+  eventBodyOf,
   page,
   pageLimit,
   pageOf,
   timeText,
   type Endpoint,
   type EventStore,
-  type RecordedEvent,
+  type LoggedEvent,
 } from '@groundwork/application';
 import { z } from 'zod';
 import { DEBUG, READ } from '../../clients.roles.ts';
@@ -22,21 +23,7 @@ const query = z.strictObject({
   cursor: z.coerce.number().int().min(0).max(2_147_483_647).default(0).describe('What the page before gave as `next`.'),
 });
 
-const answer = pageOf(
-  z.object({
-    position: z.string(),
-    id: z.uuid(),
-    streamVersion: z.int(),
-    type: z.string(),
-    schemaVersion: z.int(),
-    source: z.string(),
-    occurredAt: z.iso.datetime(),
-    recordedAt: z.iso.datetime(),
-    metadata: z.record(z.string(), z.string()),
-    validation: z.unknown().describe('Which rules looked at the event, and what they found.'),
-    data: z.unknown().optional().describe(`Exactly as Salesforce sent it; shown to holders of ${DEBUG}.`),
-  }),
-);
+const answer = pageOf(eventBody(DEBUG));
 
 export const clientHistory = (events: EventStore): Endpoint =>
   endpoint({
@@ -59,24 +46,10 @@ export const clientHistory = (events: EventStore): Endpoint =>
         ...(from === undefined ? {} : { from: new Date(from) }),
         ...(to === undefined ? {} : { to: new Date(to) }),
       };
-      const found: RecordedEvent[] = [];
+      const found: LoggedEvent[] = [];
       for await (const event of events.readStream(tenant, stream, range)) found.push(event);
       const isRawShown = actor.permissions.has(DEBUG);
-      const bodyOf = (event: RecordedEvent) => itemOf(event, isRawShown);
+      const bodyOf = (event: LoggedEvent) => eventBodyOf(event, isRawShown);
       return { status: 200, body: page(found, limit, bodyOf, ({ streamVersion }) => String(streamVersion)) };
     },
   });
-
-const itemOf = (event: RecordedEvent, isRawShown: boolean) => ({
-  position: String(event.position),
-  id: event.id,
-  streamVersion: event.streamVersion,
-  type: event.type,
-  schemaVersion: event.schemaVersion,
-  source: event.source,
-  occurredAt: event.occurredAt.toISOString(),
-  recordedAt: event.recordedAt.toISOString(),
-  metadata: event.metadata,
-  validation: event.validation ?? null,
-  ...(isRawShown ? { data: new ExactJson(event.dataText) } : {}),
-});

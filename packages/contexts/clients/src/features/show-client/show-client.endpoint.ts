@@ -70,6 +70,8 @@ async function rowAsOf(
 ): Promise<ClientRow | undefined> {
   let row: ClientRow | undefined;
   const to = new Date(time.getTime() + 1);
-  for await (const event of events.readStream(tenant, stream, { to })) row = list.apply(row, event);
+  for await (const event of events.readStream(tenant, stream, { to })) {
+    row = event.partsOf(list.eventTypes).reduce((before, part) => list.apply(before, part), row);
+  }
   return row;
 }
