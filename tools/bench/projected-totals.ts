@@ -9,6 +9,7 @@ import {
   ProjectionRunner,
   ProjectionStore,
   TimeLimit,
+  Tracer,
   upsertProjection,
   type LogFields,
 } from '@groundwork/application';
@@ -103,6 +104,7 @@ function runnerOf(app: App, logger = app.get(Logger)): { runner: ProjectionRunne
     clock: app.get(Clock),
     ids,
     timeLimit: app.get(TimeLimit),
+    tracer: app.get(Tracer),
     logger,
     metrics: app.get(Metrics),
   };

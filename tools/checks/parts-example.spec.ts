@@ -10,6 +10,7 @@ import {
   ProjectionRunner,
   ProjectionStore,
   TimeLimit,
+  Tracer,
 } from '@groundwork/application';
 import { clientsModule, clientsSettings } from '@groundwork/clients';
 import { infrastructureFactory, migrate, migrationsOf } from '@groundwork/configuration';
@@ -69,6 +70,7 @@ async function followTheLog(): Promise<void> {
     clock: factory.get(Clock),
     ids: factory.get(Ids),
     timeLimit: factory.get(TimeLimit),
+    tracer: factory.get(Tracer),
     logger: factory.get(Logger),
     metrics: factory.get(Metrics),
   };

@@ -4,6 +4,7 @@ import type { Decider, DomainEvent, TenantId } from '@groundwork/domain';
 import {
   MemoryLogger,
   MemoryMetrics,
+  MemoryTracer,
   newCommand,
   newEvent,
   SeededIds,
@@ -82,7 +83,7 @@ beforeAll(async () => {
   await under.commands.fail(stored, 'worker', { code: 'notes.refused', message: 'Nobody listens.' });
   const [clock, logger, metrics, ids] = [new SystemClock(), new MemoryLogger(), new MemoryMetrics(), new SeededIds()];
   const timeLimit = new VmTimeLimit();
-  const running = { clock, logger, metrics, ids, timeLimit };
+  const running = { clock, logger, metrics, ids, timeLimit, tracer: new MemoryTracer() };
   const ports = { store: under.projections, log: under.log, signal: under.signal, ...running };
   while (await new ProjectionRunner(notesList, ports, { owner: 'worker' }).runOnce());
 });

@@ -15,6 +15,7 @@ import {
   ProjectionRunner,
   ProjectionStore,
   TimeLimit,
+  Tracer,
   type Endpoint,
 } from '@groundwork/application';
 import {
@@ -167,6 +168,7 @@ function projecting(app: App): () => Promise<void> {
     clock: app.get(Clock),
     ids: app.get(Ids),
     timeLimit: app.get(TimeLimit),
+    tracer: app.get(Tracer),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

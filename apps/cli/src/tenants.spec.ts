@@ -13,6 +13,7 @@ import {
   ProjectionRunner,
   ProjectionStore,
   TimeLimit,
+  Tracer,
   type StreamKey,
 } from '@groundwork/application';
 import { compose, contextModules, platformModules, readSettings, type App } from '@groundwork/configuration';
@@ -89,6 +90,7 @@ async function project(app: App): Promise<void> {
     clock: app.get(Clock),
     ids: app.get(Ids),
     timeLimit: app.get(TimeLimit),
+    tracer: app.get(Tracer),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

@@ -9,6 +9,7 @@ import {
   type ProjectionRunnerPorts,
   type Rebuilds,
   type TimeLimit,
+  type Tracer,
 } from '@groundwork/application';
 import { ownerName, type WorkerSettings } from '@groundwork/configuration';
 import { COMMANDS } from './log-watch.ts';
@@ -17,6 +18,7 @@ import { named, type WorkerLoop } from './worker-loop.ts';
 export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'clock' | 'logger' | 'metrics'> {
   readonly ids: Ids;
   readonly timeLimit: TimeLimit;
+  readonly tracer: Tracer;
   readonly commandQueue: CommandConsumerPorts['queue'];
   readonly commandStore: CommandConsumerPorts['store'];
   readonly projections: readonly Projection[];

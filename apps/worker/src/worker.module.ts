@@ -19,6 +19,7 @@ import {
   Rebuilds,
   rebuildStreamHandler,
   TimeLimit,
+  Tracer,
 } from '@groundwork/application';
 import type { PlatformSettings, WorkerSettings } from '@groundwork/configuration';
 import { ContainerModule } from 'inversify';
@@ -51,6 +52,7 @@ export const workerModule = ({
           clock: Clock,
           ids: Ids,
           timeLimit: TimeLimit,
+          tracer: Tracer,
           logger: Logger,
           commandQueue: CommandQueue,
           commandStore: CommandStore,
@@ -60,7 +62,7 @@ export const workerModule = ({
           signal: LogSignal,
           projections: Projection[],
         ) => {
-          const running = { pipeline, metrics, clock, ids, timeLimit, logger, projections };
+          const running = { pipeline, metrics, clock, ids, timeLimit, tracer, logger, projections };
           return workerLoops(
             { ...running, commandQueue, commandStore, projectionStore, rebuilds, log, signal },
             settings,
@@ -72,6 +74,7 @@ export const workerModule = ({
           Clock,
           Ids,
           TimeLimit,
+          Tracer,
           Logger,
           CommandQueue,
           CommandStore,

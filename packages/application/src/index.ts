@@ -135,17 +135,13 @@ export {
   type RowDifference,
 } from './ports/rebuilds.ts';
 export { TimeLimit } from './ports/time-limit.ts';
-export { Tracer } from './ports/tracer.ts';
+export { Tracer, type SpanFacts } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export { differingColumns } from './projections/differing-columns.ts';
 export { pagesAhead } from './projections/pages-ahead.ts';
 export { buildingProjection, buildName, liveName } from './projections/building-projection.ts';
-export {
-  PROJECTION_RUNNER_DEFAULTS,
-  ProjectionRunner,
-  type ProjectionRunnerPorts,
-  type ProjectionRunnerSettings,
-} from './projections/projection-runner.ts';
+export { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projections/projection-runner-settings.ts';
+export { ProjectionRunner, type ProjectionRunnerPorts } from './projections/projection-runner.ts';
 export { RebuildRunner, type RebuildRunnerPorts } from './projections/rebuild-runner.ts';
 export {
   Projection,

@@ -8,6 +8,7 @@ import type {
   LogLevel,
   MetricLabels,
   Metrics,
+  SpanFacts,
   Tracer,
 } from '@groundwork/application';
 
@@ -84,12 +85,16 @@ export class MemoryMetrics implements Metrics {
   }
 }
 
-/** Runs the work and remembers the names of the spans in the order in which they began. */
+/** Runs the work and remembers the spans in the order in which they began. */
 export class MemoryTracer implements Tracer {
   readonly spans: string[] = [];
+  /** What was told of each. */
+  readonly facts: SpanFacts[] = [];
+  traceparent: string | undefined;
 
-  span<T>(name: string, _attributes: Readonly<Record<string, string | number>>, work: () => Promise<T>): Promise<T> {
+  span<T>(name: string, facts: () => SpanFacts, work: () => Promise<T>): Promise<T> {
     this.spans.push(name);
+    this.facts.push(facts());
     return work();
   }
 }

@@ -11,6 +11,8 @@ export interface CommandContext {
   readonly requestId?: string;
   /** The streamVersion the caller based the command on, from If-Match. */
   readonly ifMatch?: number;
+  /** The span of this attempt, in W3C form, where somebody records: what follows from the events is linked to it. */
+  readonly traceparent?: string;
   /** The time at which this attempt started. */
   readonly now: Date;
 }
@@ -22,5 +24,6 @@ export function metadataOf(context: CommandContext): EventMetadata {
     correlationId: context.correlationId,
     causationId: context.commandId,
     ...(context.requestId === undefined ? {} : { requestId: context.requestId }),
+    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
   };
 }

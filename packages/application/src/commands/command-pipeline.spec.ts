@@ -55,6 +55,7 @@ const outcomes = (metrics: MemoryMetrics, outcome: string): number =>
 describe('CommandPipeline', () => {
   it('validates, authorises, traces, measures and handles', async () => {
     const { pipeline, steps, metrics, tracer, seen } = newPipeline();
+    tracer.traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const command = stored({ payload: new ExactJson('{ "text": "a" }'), ifMatch: 2 });
     expect(await pipeline.run(command)).toEqual({ streamVersion: 1 });
     expect(steps).toEqual(['authorise', 'handle']);
@@ -68,6 +69,7 @@ describe('CommandPipeline', () => {
         actor: command.actor,
         correlationId: 'correlation-1',
         ifMatch: 2,
+        traceparent: tracer.traceparent,
         now: new Date('2026-03-04T05:06:07.000Z'),
       },
       '{ "text": "a" }',

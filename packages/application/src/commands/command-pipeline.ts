@@ -6,7 +6,7 @@ import type { Access, Actor } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandResult, StoredCommand } from '../ports/command-store.ts';
 import type { Histogram, Metrics } from '../ports/metrics.ts';
-import type { Tracer } from '../ports/tracer.ts';
+import type { SpanFacts, Tracer } from '../ports/tracer.ts';
 import type { CommandContext } from './command-context.ts';
 import { isFinal } from './command-error.ts';
 import type { CommandHandler } from './command-handler.ts';
@@ -51,9 +51,11 @@ export class CommandPipeline {
     const handler = this.#handlerOf(command.type);
     const payload = validated(handler, command);
     this.#ports.access.authorise(actorOf(command), handler.permission);
-    return this.#ports.tracer.span(`command ${command.type}`, attributesOf(command), () =>
+    const { clock, tracer } = this.#ports;
+    const facts = (): SpanFacts => ({ attributes: attributesOf(command) });
+    return tracer.span(`command ${command.type}`, facts, () =>
       this.#measured(command.type, () =>
-        handler.handle(payload as never, contextOf(command, this.#ports.clock), command.payload.text),
+        handler.handle(payload as never, contextOf(command, clock, tracer), command.payload.text),
       ),
     );
   }
@@ -101,7 +103,7 @@ const actorOf = ({ actor, tenant }: StoredCommand): Actor => ({
   permissions: new Set(actor.permissions),
 });
 
-const contextOf = (command: StoredCommand, clock: Clock): CommandContext => ({
+const contextOf = (command: StoredCommand, clock: Clock, { traceparent }: Tracer): CommandContext => ({
   commandId: command.id,
   tenant: command.tenant,
   actor: command.actor,
@@ -109,10 +111,11 @@ const contextOf = (command: StoredCommand, clock: Clock): CommandContext => ({
   ...(command.causationId === undefined ? {} : { causationId: command.causationId }),
   ...(command.requestId === undefined ? {} : { requestId: command.requestId }),
   ...(command.ifMatch === undefined ? {} : { ifMatch: command.ifMatch }),
+  ...(traceparent === undefined ? {} : { traceparent }),
   now: clock.now(),
 });
 
-const attributesOf = (command: StoredCommand): Readonly<Record<string, string | number>> => ({
+const attributesOf = (command: StoredCommand): SpanFacts['attributes'] => ({
   'groundwork.command.id': command.id,
   'groundwork.tenant': command.tenant,
   'groundwork.correlation_id': command.correlationId,

@@ -4,12 +4,16 @@ import type { StreamId, TenantId, Uuid } from '@groundwork/domain';
 /** Where a fact came from. */
 export type EventSource = 'salesforce' | 'backfill' | 'api' | 'system';
 
-/** Who and what caused an event. `causationId` is the id of the command or event that led to it. */
+/**
+ * Who and what caused an event. `causationId` is the id of the command or event that led to it, `traceparent` the span
+ * in which it was appended.
+ */
 export interface EventMetadata {
   readonly actor: string;
   readonly correlationId: string;
   readonly causationId?: string;
   readonly requestId?: string;
+  readonly traceparent?: string;
   readonly [key: string]: string | undefined;
 }
 

@@ -10,10 +10,13 @@ import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
+import type { Tracer } from '../ports/tracer.ts';
+import { batchSpan } from './batch-span.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { pagesAhead } from './pages-ahead.ts';
-import { takeEffect, type Batch } from './projection-batch.ts';
+import { takeEffect, type Batch, type RetryPolicy } from './projection-batch.ts';
 import { refusalOf } from './ahead-of-log.ts';
+import { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projection-runner-settings.ts';
 import { PAGE_OF_SUSPECTS, Suspicion } from './suspicion.ts';
 import { ProjectionReport } from './projection-report.ts';
 import type { Projection } from './projection.ts';
@@ -25,46 +28,10 @@ export interface ProjectionRunnerPorts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly timeLimit: TimeLimit;
+  readonly tracer: Tracer;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
-
-export interface ProjectionRunnerSettings {
-  /** Names this process among all workers. */
-  readonly owner: string;
-  /** Into how many slices a new projection is divided; one that exists keeps its number. */
-  readonly slices: number;
-  /** How many of them this worker takes at most. */
-  readonly sliceCountMax: number;
-  readonly batchSizeMax: number;
-  readonly leaseMs: number;
-  readonly pollIntervalMs: number;
-  /** How often an event is tried, in this process or in those that it ends, before its stream is parked; from 3. */
-  readonly attemptsMax: number;
-  /** How many workers in a row may be lost over one event before its stream is parked. */
-  readonly ownersLostMax: number;
-  /** How long the handler of one event may take; well below the lease, which nobody renews meanwhile. */
-  readonly handlerTimeoutMs: number;
-  readonly retryDelayMs: number;
-  readonly retryDelayMaxMs: number;
-  /** Between two looks at who holds which slice, and two reports. */
-  readonly reportIntervalMs: number;
-}
-
-export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'> = {
-  slices: 4,
-  sliceCountMax: 4,
-  batchSizeMax: 2_000,
-  leaseMs: 15_000,
-  pollIntervalMs: 1_000,
-  attemptsMax: 5,
-  // Workers may be killed many times in a row within moments of their start, for reasons that no event has to do with.
-  ownersLostMax: 25,
-  handlerTimeoutMs: 500,
-  retryDelayMs: 50,
-  retryDelayMaxMs: 30_000,
-  reportIntervalMs: 500,
-};
 
 // However far behind, a worker looks this often whether slices of others are to be taken over.
 const PASS_MS_MAX = 500;
@@ -271,11 +238,21 @@ export class ProjectionRunner {
     return this.#ports.log.readStreamRange(stream, after, upTo, this.#settings.batchSizeMax);
   }
 
-  #take(batch: Omit<Batch, 'projection' | 'ids' | 'handlers'>, onPark: () => void = () => undefined): Promise<Slice> {
-    const { attemptsMax, retryDelayMs, handlerTimeoutMs } = this.#settings;
-    const { store, ids, timeLimit } = this.#ports;
-    const handlers = new HandlerCalls(timeLimit, handlerTimeoutMs);
-    return takeEffect({ ...batch, projection: this.#projection, ids, handlers }, store, {
+  async #take(
+    batch: Omit<Batch, 'projection' | 'ids' | 'handlers'>,
+    onPark: () => void = () => undefined,
+  ): Promise<Slice> {
+    const { store, ids, timeLimit, tracer } = this.#ports;
+    const handlers = new HandlerCalls(timeLimit, this.#settings.handlerTimeoutMs);
+    const whole: Batch = { ...batch, projection: this.#projection, ids, handlers };
+    const take = (): Promise<Slice> => takeEffect(whole, store, this.#retrying(onPark));
+    if (batch.events.length === 0) return take();
+    return tracer.span(`projection ${this.#projection.name}`, () => batchSpan(batch.slice, batch.events), take);
+  }
+
+  #retrying(onPark: () => void): RetryPolicy {
+    const { attemptsMax, retryDelayMs } = this.#settings;
+    return {
       attemptsMax,
       delayMs: retryDelayMs,
       onRetry: async () => {
@@ -293,7 +270,7 @@ export class ProjectionRunner {
           error: cause instanceof CodedError ? cause.message : cause,
         });
       },
-    });
+    };
   }
 
   #observe({ slice, position }: Slice, events: readonly LoggedEvent[]): void {

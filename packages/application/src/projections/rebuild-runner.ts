@@ -5,7 +5,8 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { ProjectionStore } from '../ports/projection-store.ts';
 import type { Rebuild, Rebuilds } from '../ports/rebuilds.ts';
 import { buildingProjection, buildName, logBehind } from './building-projection.ts';
-import { ProjectionRunner, type ProjectionRunnerPorts, type ProjectionRunnerSettings } from './projection-runner.ts';
+import type { ProjectionRunnerSettings } from './projection-runner-settings.ts';
+import { ProjectionRunner, type ProjectionRunnerPorts } from './projection-runner.ts';
 import type { Projection } from './projection.ts';
 
 export interface RebuildRunnerPorts extends Omit<ProjectionRunnerPorts, 'metrics'> {

@@ -210,6 +210,7 @@ function runnerPorts(worker: Container) {
     clock: get(worker, Clock),
     ids: get(worker, Ids),
     timeLimit: new VmTimeLimit(),
+    tracer: new MemoryTracer(),
     logger: get(worker, Logger),
     metrics: get(worker, Metrics),
   };

@@ -12,7 +12,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SeededIds, SystemClock } from '../clocks-and-ids.ts';
 import { eventually } from '../eventually.ts';
 import { newStream, newTenant } from '../new-event.ts';
-import { MemoryLogger, MemoryMetrics } from '../observations.ts';
+import { MemoryLogger, MemoryMetrics, MemoryTracer } from '../observations.ts';
 import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteAfter, noteList, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { newRunner, notesOf, write } from './runner-under-test.ts';
@@ -278,6 +278,7 @@ function rebuilding(ports: RebuildPorts, projections: readonly Projection[], sto
     clock: new SystemClock(),
     ids: new SeededIds('follow-ups'),
     timeLimit: new VmTimeLimit(),
+    tracer: new MemoryTracer(),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

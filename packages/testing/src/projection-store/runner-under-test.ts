@@ -9,7 +9,7 @@ import {
 import type { StreamId, TenantId } from '@groundwork/domain';
 import { SeededIds, SystemClock } from '../clocks-and-ids.ts';
 import { newEvent } from '../new-event.ts';
-import { MemoryLogger, MemoryMetrics } from '../observations.ts';
+import { MemoryLogger, MemoryMetrics, MemoryTracer } from '../observations.ts';
 import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteList, noteOf, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 
@@ -35,6 +35,7 @@ export function newRunner(
       clock: new SystemClock(),
       ids: new SeededIds('follow-ups'),
       timeLimit: new VmTimeLimit(),
+      tracer: new MemoryTracer(),
       logger,
       metrics,
     },

@@ -4,6 +4,7 @@ import { parseTenantId, streamId } from '@groundwork/domain';
 import {
   MemoryLogger,
   MemoryMetrics,
+  MemoryTracer,
   newEvent,
   rebuilt,
   SeededIds,
@@ -54,7 +55,7 @@ async function project(): Promise<void> {
   const settings = { owner: 'worker-1', slices: 2, retryDelayMs: 1 };
   await new ProjectionRunner(
     roomList,
-    { ...ports, clock, ids, timeLimit: new VmTimeLimit(), logger, metrics },
+    { ...ports, clock, ids, timeLimit: new VmTimeLimit(), tracer: new MemoryTracer(), logger, metrics },
     settings,
   ).runOnce();
   await ports.store.releaseAll('worker-1');

@@ -3,6 +3,7 @@ import { EventTypes, ProjectionRunner, waitForPosition, type Projection } from '
 import {
   MemoryLogger,
   MemoryMetrics,
+  MemoryTracer,
   newEvent,
   newStream,
   newTenant,
@@ -36,7 +37,15 @@ describe('A projection whose log was restored to an earlier point', () => {
     [logger, metrics] = [new MemoryLogger(), new MemoryMetrics()];
     runner = new ProjectionRunner(
       noteList,
-      { ...ports, clock: new SystemClock(), ids: new SeededIds(), timeLimit: new VmTimeLimit(), logger, metrics },
+      {
+        ...ports,
+        clock: new SystemClock(),
+        ids: new SeededIds(),
+        timeLimit: new VmTimeLimit(),
+        tracer: new MemoryTracer(),
+        logger,
+        metrics,
+      },
       { owner: 'worker-1', slices: 1, reportIntervalMs: 0, retryDelayMs: 1 },
     );
     for (const text of ['a', 'b', 'c', 'd', 'e']) await write(text);

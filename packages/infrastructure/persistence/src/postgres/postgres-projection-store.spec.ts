@@ -10,6 +10,7 @@ import {
   SeededIds,
   SystemClock,
   MemoryMetrics,
+  MemoryTracer,
   VmTimeLimit,
 } from '@groundwork/testing';
 import { expect, it } from '@jest/globals';
@@ -46,7 +47,15 @@ it('parks the stream of an event whose follow-up PostgreSQL refuses, and goes on
   const [clock, logger, metrics] = [new SystemClock(), new MemoryLogger(), new MemoryMetrics()];
   const runner = new ProjectionRunner(
     poison,
-    { ...ports, clock, logger, metrics, ids: new SeededIds(), timeLimit: new VmTimeLimit() },
+    {
+      ...ports,
+      clock,
+      logger,
+      metrics,
+      ids: new SeededIds(),
+      timeLimit: new VmTimeLimit(),
+      tracer: new MemoryTracer(),
+    },
     { owner: 'worker-1', slices: 1, retryDelayMs: 1 },
   );
   await runner.runOnce();

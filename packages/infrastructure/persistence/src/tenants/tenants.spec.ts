@@ -8,6 +8,7 @@ import {
   collected,
   MemoryLogger,
   MemoryMetrics,
+  MemoryTracer,
   newCommand,
   newEvent,
   newStream,
@@ -75,6 +76,7 @@ async function project(ports: PostgresProjectionsUnderTest, owner = 'worker'): P
     clock: new SystemClock(),
     ids: new SeededIds(),
     timeLimit: new VmTimeLimit(),
+    tracer: new MemoryTracer(),
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
   };

@@ -4,6 +4,7 @@ import { parseTenantId, streamId, type TenantId } from '@groundwork/domain';
 import {
   MemoryLogger,
   MemoryMetrics,
+  MemoryTracer,
   newCommand,
   newEvent,
   newLoggedEvent,
@@ -60,7 +61,7 @@ beforeEach(async () => {
   const [clock, ids, logger, metrics] = [new SystemClock(), new SeededIds(), new MemoryLogger(), new MemoryMetrics()];
   await new ProjectionRunner(
     noteList,
-    { ...ports, clock, ids, timeLimit: new VmTimeLimit(), logger, metrics },
+    { ...ports, clock, ids, timeLimit: new VmTimeLimit(), tracer: new MemoryTracer(), logger, metrics },
     { owner: 'worker-1', slices: 2, retryDelayMs: 1 },
   ).runOnce();
 });
