@@ -1,5 +1,5 @@
 // What a trace tells of a batch of events.
-import type { RecordedEvent } from '../events/event.ts';
+import type { LoggedEvent } from '../events/event.ts';
 import type { Slice } from '../ports/projection-store.ts';
 import type { SpanFacts } from '../ports/tracer.ts';
 
@@ -7,7 +7,7 @@ import type { SpanFacts } from '../ports/tracer.ts';
 const NAMED_MAX = 100;
 
 /** Links lead to the appends of the events. Positions are exact up to 2^53. */
-export function batchSpan({ projection, slice }: Slice, events: readonly RecordedEvent[]): SpanFacts {
+export function batchSpan({ projection, slice }: Slice, events: readonly LoggedEvent[]): SpanFacts {
   return {
     attributes: {
       'groundwork.projection': projection,
