@@ -69,7 +69,7 @@ const contextOf = (tenant: CommandContext['tenant']): CommandContext => ({
 
 /** Every TypeScript block of a page, with the file (and its region) that the comment above it names. */
 function blocksOf(page: string): readonly { page: string; source: string | undefined; code: string }[] {
-  const block = /(?:<!-- (\S+) -->\n)?```ts\n(.*?)```/gs;
+  const block = /(?:<!-- (\S+) -->\n+)?```ts\n(.*?)```/gs;
   return [...readText(page).matchAll(block)].map(([, source, code]) => ({ page, source, code: code! }));
 }
 

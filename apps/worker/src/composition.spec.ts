@@ -6,9 +6,11 @@ import {
   EventStore,
   EventSubscriber,
   EventTypeDefinition,
+  EventTypes,
   ExactJson,
   Ids,
   Projection,
+  ProjectionRegistry,
   ProjectionStore,
   RoleDefinition,
 } from '@groundwork/application';
@@ -97,6 +99,55 @@ describe('The worker', () => {
     const app = await composedWith(...contextModules(contexts, settings));
     expect(app.get(Worker)).toBeInstanceOf(Worker);
     expect(app.getAll(Clock)).toHaveLength(1);
+  });
+
+  it('S1-14 loads every projection of its contexts, and refuses one by name that follows an unknown event type', async () => {
+    const known = await composedWith(kilnModule, ...contextModules(contexts, settings));
+    const names = known.get(ProjectionRegistry).all.map(({ name }) => name);
+    expect(names.toSorted()).toEqual(
+      known
+        .getAll(Projection)
+        .map(({ name }) => name)
+        .toSorted(),
+    );
+    expect(names).toEqual(expect.arrayContaining(['kilns.lit-kilns', 'clients.client-list']));
+
+    const [lit] = known.getAll(Projection).filter(({ name }) => name === 'kilns.lit-kilns');
+    const projecting = (form: Partial<Projection>): ContainerModule =>
+      new ContainerModule(({ bind }) => void bind<Projection>(Projection).toConstantValue({ ...lit!, ...form }));
+    await expect(
+      composedWith(kilnModule, projecting({ name: 'kilns.cold', eventTypes: ['KilnLost'] })),
+    ).rejects.toMatchObject({
+      code: 'projection.unknown-event-type',
+      details: { projection: 'kilns.cold', eventType: 'KilnLost' },
+    });
+    await expect(composedWith(kilnModule, projecting({}))).rejects.toMatchObject({
+      code: 'projection.declared-twice',
+      details: { projection: 'kilns.lit-kilns' },
+    });
+  });
+
+  it('S3-20 finds the event types of its modules at the start, and names both places of one that two declare', async () => {
+    const types = (await composedWith(kilnModule, ...contextModules(contexts, settings))).get(EventTypes);
+    expect(types.all.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['KilnLit', 'ClientCreated', 'TenantDropped']),
+    );
+    expect(types.require('ClientCreated')).toEqual({
+      type: 'ClientCreated',
+      declaredIn: '@groundwork/clients',
+      schemaVersion: 1,
+    });
+    const potter = new ContainerModule(({ bind }) => {
+      bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue({
+        type: 'ClientCreated',
+        declaredIn: '@groundwork/pottery',
+        schemaVersion: 1,
+      });
+    });
+    await expect(composedWith(...contextModules(contexts, settings), potter)).rejects.toMatchObject({
+      code: 'event-types.declared-twice',
+      message: 'The event type ClientCreated is declared in @groundwork/clients and again in @groundwork/pottery.',
+    });
   });
 
   it('brings new events to subscribers', async () => {

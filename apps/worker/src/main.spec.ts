@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { fileURLToPath } from 'node:url';
 import { eventually, testDatabase, type TestDatabase } from '@groundwork/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
 
 jest.setTimeout(60_000);
 
@@ -133,6 +134,24 @@ describe('The worker as a process', () => {
     expect(line.opened).toBeGreaterThan(0);
     expect(line.goodbyes).toBe(line.opened);
     expect(worker.said()).toContain('"The worker has stopped."');
+  });
+
+  it('S1-14 does not start while a read model has no table, and names its projection', async () => {
+    const administrator = new pg.Client({ connectionString: database.url });
+    await administrator.connect();
+    await administrator.query('alter table clients.client rename to taken_away');
+    const lost = start({ DATABASE_URL: database.url });
+    await lost.ended;
+    expect(lost.child.exitCode).toBe(1);
+    expect(lost.said()).toMatch(
+      /clients\.client of clients\.client-list does not exist[^]*\(projection\.table-missing\)/,
+    );
+
+    await administrator.query('alter table clients.taken_away rename to client');
+    const found = start({ DATABASE_URL: database.url });
+    await untilReadyIs(200, await managementOf(found), 10_000);
+    expect(found.said()).toMatch(/"The worker runs\.".*"clients\.client-list"/);
+    await administrator.end();
   });
 
   it('S0-41 does not start in production without DATABASE_URL, and names it', async () => {

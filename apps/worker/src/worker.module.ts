@@ -8,6 +8,7 @@ import {
   CommandStore,
   EventLog,
   EventSubscriber,
+  EventTypes,
   HealthCheck,
   Ids,
   Logger,
@@ -15,6 +16,7 @@ import {
   Metrics,
   port,
   Projection,
+  ProjectionRegistry,
   ProjectionStore,
   Rebuilds,
   rebuildStreamHandler,
@@ -44,6 +46,7 @@ export const workerModule = ({
   security: { environment },
 }: Pick<PlatformSettings, 'worker' | 'security'>): ContainerModule =>
   new ContainerModule(({ bind }) => {
+    bindRegistry(bind);
     bind<WorkerLoops>(WorkerLoops)
       .toResolvedValue(
         (
@@ -60,7 +63,7 @@ export const workerModule = ({
           rebuilds: Rebuilds,
           log: EventLog,
           signal: LogSignal,
-          projections: Projection[],
+          { all: projections }: ProjectionRegistry,
         ) => {
           const running = { pipeline, metrics, clock, ids, timeLimit, tracer, logger, projections };
           return workerLoops(
@@ -82,7 +85,7 @@ export const workerModule = ({
           Rebuilds,
           EventLog,
           LogSignal,
-          { serviceIdentifier: Projection, isMultiple: true },
+          ProjectionRegistry,
         ],
       )
       .inSingletonScope();
@@ -94,6 +97,15 @@ export const workerModule = ({
     bindPumps(bind, settings, environment === 'production');
     bindWatchAndWorker(bind, settings);
   });
+
+function bindRegistry(bind: Bind): void {
+  bind(ProjectionRegistry)
+    .toResolvedValue(
+      (projections: Projection[], types: EventTypes) => new ProjectionRegistry(projections, types),
+      [{ serviceIdentifier: Projection, isMultiple: true }, EventTypes],
+    )
+    .inSingletonScope();
+}
 
 function bindPumps(bind: Bind, { pumps: isAllowed }: WorkerSettings, isProduction: boolean): void {
   bind<WorkerLoops>(EventPumps)

@@ -46,7 +46,9 @@ export const clientsModule = (settings: ClientsSettings): ContainerModule => {
   const rules = { unmappedEntity: settings.unmappedEntity, mappingVersion: mapping.version };
   const list = clientList(mapping);
   return new ContainerModule(({ bind }) => {
-    for (const type of EVENT_TYPES) bind(EventTypeDefinition).toConstantValue({ type, schemaVersion: 1 });
+    for (const type of EVENT_TYPES) {
+      bind(EventTypeDefinition).toConstantValue({ type, declaredIn: '@groundwork/clients', schemaVersion: 1 });
+    }
     for (const role of clientsRoles) bind(RoleDefinition).toConstantValue(role);
     for (const { streamType, noun } of ENTITY_REGISTRY.values()) {
       bind(StreamModel).toConstantValue(streamModel(streamType, recordDecider(noun), recordEventOf));

@@ -222,6 +222,10 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     return this.projections.get(projection.name)?.rows.get(rowKey(tenant, key));
   }
 
+  async withoutTable(): Promise<readonly Projection[]> {
+    return [];
+  }
+
   /** The rows of a tenant's read model, in the order of their keys. */
   rows(projection: Projection, tenant: string): readonly Row[] {
     return [...this.#known(projection.name).rows]

@@ -6,8 +6,8 @@ import { asOwner, inTransaction, tenantTables } from './owner-session.ts';
 
 /** What is done to the log itself, recorded in it under a tenant whose name no token can carry. */
 export const INSTALLATION_EVENT_TYPES: readonly EventTypeDefinition[] = [
-  { type: 'TenantDropped', schemaVersion: 1 },
-  { type: 'TenantImported', schemaVersion: 1 },
+  { type: 'TenantDropped', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
+  { type: 'TenantImported', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
 ];
 
 export interface TenantFacts {
