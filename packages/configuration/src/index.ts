@@ -11,9 +11,12 @@ export {
   generateMigration,
   importTenant,
   listDroppedTenants,
+  lintPolicies,
   listTenants,
   migrate,
+  migrationOf,
   migrationStatus,
+  POLICY_FAULTS,
   pooledLoginSql,
   prepareEmbeddedDatabase,
   readModelDrift,
@@ -32,6 +35,7 @@ export {
   type Logins,
   type MigrationReport,
   type MigrationStatus,
+  type PolicyFault,
   type Verification,
 } from '@groundwork/persistence';
 export { issueDevelopmentToken, type DevelopmentTokenRequest } from '@groundwork/security';

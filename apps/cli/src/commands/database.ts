@@ -1,6 +1,4 @@
 // gw db: the schema of the database, for those who run it.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   decodingSql,
   DEFAULT_LOGINS,
@@ -12,12 +10,14 @@ import {
   setupSql,
 } from '@groundwork/configuration';
 import { InvalidArgumentError, type Command } from 'commander';
-import { CommandFailed, ProblemFound } from '../errors.ts';
+import { ProblemFound } from '../errors.ts';
 import { table, type Output } from '../output.ts';
 import { productEntities, productMigrations, productSettings, type ProductSettings } from '../product.ts';
 import { addDataMigrationCommand } from './data-migration.ts';
+import { writeMigrationFile } from './migration-file.ts';
 import { onDatabase, type DatabaseWork } from './on-database.ts';
 import { outputOf, withJson, type JsonOption } from './options.ts';
+import { addPoliciesCommand } from './policies.ts';
 
 export function addDatabaseCommands(gw: Command): void {
   const database = gw.command('db').description('look after the schema of the database');
@@ -33,6 +33,7 @@ export function addDatabaseCommands(gw: Command): void {
     .action((options: JsonOption) => onDatabase(options, revertNewest));
   addGenerateCommand(database);
   addDataMigrationCommand(database);
+  addPoliciesCommand(database);
   addSetupCommand(database);
 }
 
@@ -139,14 +140,7 @@ async function writeMigration(
   if (pending.length > 0) throw migrationsPending(pending);
   const generated = await generateMigration(url, await productEntities(settings), { name, at: new Date() });
   if (generated === undefined) return output.result({ file: null }, 'Entities and database agree: nothing to write.');
-  const file = join(folder, generated.fileName);
-  await writeFile(file, generated.text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    throw new CommandFailed(
-      'cli.unwritable-file',
-      `${file} cannot be written (${error.code}).`,
-      'Name a folder with --dir.',
-    );
-  });
+  const file = await writeMigrationFile(folder, generated);
   const { className, up, down } = generated;
   const next = "Look through it, add policies, grants and special indexes, and bind the class in the context's module.";
   output.result({ file, className, up, down }, `wrote ${file}\n${next}`);

@@ -23,6 +23,7 @@ export { MemoryCommandStore } from './memory/memory-command-store.ts';
 export { MemoryEventStore, MemoryLog } from './memory/memory-event-store.ts';
 export { MemoryProjectionStore } from './memory/memory-projection-store.ts';
 export { MemoryStateAggregates } from './memory/memory-state-aggregates.ts';
+export { lintPolicies, POLICY_FAULTS, type PolicyFault, type PolicyFaultKind } from './policies/lint-policies.ts';
 export { persistenceModule, type PersistenceUser } from './persistence.module.ts';
 export { persistenceSettings, type PersistenceSettings } from './persistence.settings.ts';
 export {
@@ -35,6 +36,7 @@ export {
 export { Database, type DatabaseOptions, type DatabaseRole } from './postgres/database.ts';
 export {
   generateMigration,
+  migrationOf,
   schemaDifference,
   type GeneratedMigration,
   type SchemaDifference,

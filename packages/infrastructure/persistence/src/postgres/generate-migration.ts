@@ -39,14 +39,20 @@ export async function generateMigration(
   named: { readonly name: string; readonly at: Date },
 ): Promise<GeneratedMigration | undefined> {
   const difference = await schemaDifference(url, entities);
-  if (difference.up.length === 0) return undefined;
-  const time = named.at.getTime();
-  const className = `${pascalCase(named.name)}${time}`;
+  return difference.up.length === 0 ? undefined : migrationOf(difference, named);
+}
+
+/** The migration that runs these statements. */
+export function migrationOf(
+  difference: SchemaDifference,
+  { name, at }: { readonly name: string; readonly at: Date },
+): GeneratedMigration {
+  const className = `${pascalCase(name)}${at.getTime()}`;
   return {
     ...difference,
     className,
-    fileName: `${time}-${named.name}.ts`,
-    text: sourceOf(className, named.name, difference),
+    fileName: `${at.getTime()}-${name}.ts`,
+    text: sourceOf(className, name, difference),
   };
 }
 
