@@ -90,9 +90,9 @@ export const workerModule = ({
       )
       .inSingletonScope();
     bind(CommandHandler).toResolvedValue(
-      (projections: Projection[], store: ProjectionStore, log: EventLog) =>
-        rebuildStreamHandler(projections, { store, log }),
-      [{ serviceIdentifier: Projection, isMultiple: true }, ProjectionStore, EventLog],
+      (projections: Projection[], store: ProjectionStore, log: EventLog, timeLimit: TimeLimit) =>
+        rebuildStreamHandler(projections, { store, log, timeLimit }, settings.handlerTimeoutMs),
+      [{ serviceIdentifier: Projection, isMultiple: true }, ProjectionStore, EventLog, TimeLimit],
     );
     bindPumps(bind, settings, environment === 'production');
     bindWatchAndWorker(bind, settings);

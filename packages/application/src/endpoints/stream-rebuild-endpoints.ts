@@ -18,13 +18,15 @@ const payload = z.strictObject({ projection: z.string(), stream: z.string() });
 export const rebuildStreamHandler = (
   projections: readonly Projection[],
   ports: StreamRebuildPorts,
+  handlerTimeoutMs?: number,
 ): CommandHandler<z.infer<typeof payload>> => ({
   type: REBUILD_STREAM,
   permission: OPERATE,
   schema: payload,
   async handle({ projection, stream }, { tenant }) {
     const key = { tenant, ...streamNamed(stream, '/stream') };
-    const { upTo, ...rebuilt } = await rebuildStream(projectionNamed(projections, projection), key, ports);
+    const named = projectionNamed(projections, projection);
+    const { upTo, ...rebuilt } = await rebuildStream(named, key, ports, handlerTimeoutMs);
     return { upTo: String(upTo), ...rebuilt };
   },
 });

@@ -4,8 +4,11 @@ import { Conflict, NotFound } from '../errors.ts';
 import type { LoggedEvent } from '../events/event.ts';
 import type { EventLog, StreamKey } from '../ports/event-log.ts';
 import type { ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
 import { reachedPosition } from './ahead-of-log.ts';
+import { HandlerCalls } from './handler-calls.ts';
 import { parkingErrorOf } from './projection-batch.ts';
+import { PROJECTION_RUNNER_DEFAULTS } from './projection-runner-settings.ts';
 import type { Projection, Row } from './projection.ts';
 import { changedRows } from './replay.ts';
 
@@ -22,6 +25,7 @@ export interface StreamRebuild {
 export interface StreamRebuildPorts {
   readonly store: ProjectionStore;
   readonly log: EventLog;
+  readonly timeLimit: TimeLimit;
 }
 
 const PAGE_SIZE = 1_000;
@@ -40,16 +44,18 @@ const PAGE_SIZE = 1_000;
 export async function rebuildStream(
   projection: Projection,
   stream: StreamKey,
-  { store, log }: StreamRebuildPorts,
+  { store, log, timeLimit }: StreamRebuildPorts,
+  handlerTimeoutMs = PROJECTION_RUNNER_DEFAULTS.handlerTimeoutMs,
 ): Promise<StreamRebuild> {
   refuseUntoldStreams(projection);
-  let [fold, end] = [new StreamFold(projection, stream), 0n];
+  const newFold = (): StreamFold => new StreamFold(projection, stream, new HandlerCalls(timeLimit, handlerTimeoutMs));
+  let [fold, end] = [newFold(), 0n];
   // A long history is folded while the worker goes on; what is left for the moment it waits is little.
   const [progress] = await store.progress(projection.name);
   if (progress !== undefined) await fold.readTo(reachedPosition(progress), log);
   const isKnown = await store.holdSlice(projection, stream, async (tx, slice) => {
     end = await endOf(stream, tx, slice);
-    if (end < fold.position) fold = new StreamFold(projection, stream);
+    if (end < fold.position) fold = newFold();
     await fold.readTo(end, log);
     await fold.store(tx, slice);
   });
@@ -79,14 +85,16 @@ async function endOf(stream: StreamKey, tx: ProjectionTransaction, slice: Slice)
 class StreamFold {
   readonly #projection: Projection;
   readonly #stream: StreamKey;
+  readonly #calls: HandlerCalls;
   /** By key; undefined for a row that was removed. */
   readonly #rows = new Map<string, Row | undefined>();
   #fault: { readonly event: LoggedEvent; readonly error: unknown } | undefined;
   #position = 0n;
 
-  constructor(projection: Projection, stream: StreamKey) {
+  constructor(projection: Projection, stream: StreamKey, calls: HandlerCalls) {
     this.#projection = projection;
     this.#stream = stream;
+    this.#calls = calls;
   }
 
   /** Everything up to here is in the rows. */
@@ -131,13 +139,12 @@ class StreamFold {
   #apply(event: LoggedEvent): void {
     const { streamOf, name } = this.#projection;
     if (this.#fault !== undefined) return;
-    let changed: ReturnType<typeof changedRows>;
-    try {
-      changed = changedRows(this.#projection, event, this.#rows);
-    } catch (error) {
-      this.#fault = { event, error };
-      return;
-    }
+    let changed: ReturnType<typeof changedRows> = new Map();
+    this.#calls.each(
+      [event],
+      () => (changed = changedRows(this.#projection, event, this.#rows)),
+      (_, error) => (this.#fault = { event, error }),
+    );
     for (const [key, row] of changed) {
       const owner = streamOf!(key);
       if (streamName(owner) !== streamName(this.#stream)) throw foldsSeveral(name, this.#stream, owner);

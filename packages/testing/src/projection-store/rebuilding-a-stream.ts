@@ -3,6 +3,7 @@ import { rebuildStream, type Projection, type RecordedEvent } from '@groundwork/
 import type { StreamId, TenantId } from '@groundwork/domain';
 import { describe, expect, it } from '@jest/globals';
 import { newStream, newTenant } from '../new-event.ts';
+import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteAfter, noteCount, noteList, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { newRunner, notesOf, OWNER, write } from './runner-under-test.ts';
 
@@ -14,6 +15,14 @@ const failing: Projection = {
   ...list,
   apply: (row, event: RecordedEvent) => {
     if ((event.data as NoteData).text === 'poison') throw new TypeError('cannot read it');
+    return noteAfter(row, event);
+  },
+};
+
+const hanging: Projection = {
+  ...list,
+  apply: (row, event: RecordedEvent) => {
+    while ((event.data as NoteData).text === 'poison');
     return noteAfter(row, event);
   },
 };
@@ -123,6 +132,15 @@ function describeParkedStreams(ports: Ports): void {
     expect(await parkedOf(ports(), tenant)).toEqual([]);
   });
 
+  it('parks the stream at an event whose handler does not come to its end', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'before' }, { text: 'poison' });
+    await newRunner(ports()).runner.runOnce();
+    await rebuilt(ports(), tenant, stream, hanging);
+    expect(await parkedOf(ports(), tenant)).toMatchObject([{ error: { code: 'projection.handler-hung' } }]);
+    expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'before', count: 1 }]);
+  });
+
   it('parks the stream at an event that cannot be applied today, with the rows of what is before it', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     await write(ports(), tenant, stream, { text: 'before' }, { text: 'poison' }, { text: 'behind' });
@@ -151,7 +169,7 @@ function describeRefusals(ports: Ports): void {
 }
 
 const rebuilt = (ports: ProjectionStoreUnderTest, tenant: TenantId, stream: StreamId, projection = list) =>
-  rebuildStream(projection, { tenant, ...stream }, ports);
+  rebuildStream(projection, { tenant, ...stream }, { ...ports, timeLimit: new VmTimeLimit() }, 50);
 
 /** Past the projection: what a fault, or somebody with a database client, has left behind. */
 async function spoil(

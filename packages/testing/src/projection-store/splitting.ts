@@ -4,6 +4,7 @@ import { EventTypes, rebuildStream, rowLineage, type Projection, type RecordedEv
 import type { StreamId, TenantId } from '@groundwork/domain';
 import fc from 'fast-check';
 import { newEvent, newStream, newTenant } from '../new-event.ts';
+import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteCount, noteList, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { rebuilt } from './rebuilding.ts';
 import { newRunner, notesOf, write } from './runner-under-test.ts';
@@ -100,7 +101,7 @@ function describeEffect(ports: Ports): void {
     const live = await notesOf(ports(), tenant, [stream]);
     expect(live).toEqual([{ text: 'a, b, filed, c', count: 4, streamVersion: 2 }]);
     const told: Projection = { ...trail, streamOf: (id) => ({ type: stream.type, id }) };
-    await rebuildStream(told, { tenant, ...stream }, today(ports()));
+    await rebuildStream(told, { tenant, ...stream }, { ...today(ports()), timeLimit: new VmTimeLimit() });
     expect(await notesOf(ports(), tenant, [stream])).toEqual(live);
     const { comparison } = await rebuilt(today(ports()), trail);
     expect(comparison).toMatchObject({ added: 0, removed: 0, changed: 0 });
