@@ -10,8 +10,17 @@ import { machine } from './machine.ts';
 import { openPeers } from './peers/peers.ts';
 import { projectSuite } from './project-suite.ts';
 import type { Suite } from './suite.ts';
+import { workersSuite } from './workers-suite.ts';
 
-const suites: readonly Suite[] = [appendSuite, loadSuite, catchUpSuite, growthSuite, projectSuite, latencySuite];
+const suites: readonly Suite[] = [
+  appendSuite,
+  loadSuite,
+  catchUpSuite,
+  growthSuite,
+  projectSuite,
+  latencySuite,
+  workersSuite,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

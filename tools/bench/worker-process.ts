@@ -1,0 +1,56 @@
+// A worker in a process of its own, told by its parent when to begin.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { compose, platformModules, readSettings } from '@groundwork/configuration';
+import { workerModule } from '../../apps/worker/src/worker.module.ts';
+import { Worker } from '../../apps/worker/src/worker.ts';
+import { benchModule } from './bench.module.ts';
+import { waitingHandlerModule } from './waiting-handler.module.ts';
+
+/** How many commands each runs at once. */
+export const COMMANDS_AT_ONCE = 4;
+
+export interface WorkerProcess extends AsyncDisposable {
+  /** From now on it works. */
+  begin(): void;
+}
+
+/** Resolves when it is ready to begin; it ends in good order when it is disposed of, or with its parent. */
+export async function workerProcess(url: string): Promise<WorkerProcess> {
+  const child = fork(fileURLToPath(import.meta.url), [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit');
+  const died = ended.then(([code]) => Promise.reject(new Error(`A worker ended with ${String(code)}.`)));
+  died.catch(() => undefined);
+  await Promise.race([once(child, 'message'), died]);
+  return {
+    begin: () => void child.send('begin'),
+    [Symbol.asyncDispose]: async () => {
+      if (child.connected) child.disconnect();
+      await ended;
+    },
+  };
+}
+
+async function obey(url: string): Promise<void> {
+  const settings = readSettings({
+    DATABASE_URL: url,
+    LOG_LEVEL: 'error',
+    GW_WORKER_COMMANDS_MAX: String(COMMANDS_AT_ONCE),
+  });
+  await using app = await compose({
+    program: 'bench',
+    modules: [...platformModules(settings, 'worker'), benchModule, waitingHandlerModule, workerModule(settings)],
+    roots: [Worker],
+  });
+  const begun = once(process, 'message');
+  process.send!('ready');
+  const left = once(process, 'disconnect');
+  await Promise.race([begun, left]);
+  app.get(Worker).start();
+  await left;
+  await app.get(Worker).stop();
+}
+
+const [, program, url] = process.argv;
+if (program === fileURLToPath(import.meta.url)) await obey(url!);
