@@ -11,6 +11,8 @@ export interface LogHead {
 
 export interface LogPage {
   readonly events: readonly LoggedEvent[];
+  /** The same events by slice, when several slices were asked for; nothing for one without events. */
+  readonly bySlice?: ReadonlyMap<number, readonly LoggedEvent[]>;
   /** The log has been read up to here, whether or not the last positions matched: the next page's `after`. */
   readonly readTo: bigint;
   /** True when the log ended here: a next page would be empty until something is appended. */
@@ -22,8 +24,8 @@ export interface LogRead {
   readonly limit: number;
   /** As events are read today: one that was stored otherwise and has such a part is among them. */
   readonly types: readonly string[];
-  /** Only streams of this slice: `slice` of `slices`, by a stable hash of the stream. */
-  readonly slice?: { readonly slice: number; readonly slices: number };
+  /** Only streams of these slices: the numbers `of` out of `count`, by a stable hash of the stream. */
+  readonly slices?: { readonly of: readonly number[]; readonly count: number };
 }
 
 /**

@@ -111,6 +111,11 @@ export interface ProjectionStore {
    * Without rows, for any projection, the checkpoint moves past events that do not concern it: soon, not durably.
    */
   upsert(projection: Projection, slice: Slice, to: bigint, rows: readonly TenantRow[]): Promise<Slice | undefined>;
+  /**
+   * Moves the checkpoints of several slices past events that do not concern them, soon, not durably. The slices that
+   * have moved; one that is left out is where another owner put it.
+   */
+  pass(projection: Projection, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]>;
 
   /**
    * Runs `work` in one transaction while the slice of the stream stands still where it is. Whoever owns the slice

@@ -28,13 +28,13 @@ export function buildingProjection(projection: Projection, rebuild: Rebuild): Pr
   };
 }
 
-/** The log as far as each slice of a projection has come; all of it where the slice stands on another log. */
+/** The log, to be read slice by slice, as far as each has come; all of it where the slice stands on another log. */
 export const logBehind = (live: string, { log, store }: { log: EventLog; store: ProjectionStore }): EventLog => ({
   head: () => log.head(),
   readStreamRange: (...range) => log.readStreamRange(...range),
   async read(read) {
     const [progress] = await store.progress(live);
-    const slice = progress?.slices.find((one) => one.slice === read.slice?.slice);
+    const slice = progress?.slices.find((one) => one.slice === read.slices?.of[0]);
     if (slice?.isAheadOfLog === true) return log.read(read);
     const end = slice?.position ?? 0n;
     if (read.after >= end) return { events: [], readTo: read.after, isLast: true };

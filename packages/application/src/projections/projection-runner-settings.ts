@@ -8,6 +8,8 @@ export interface ProjectionRunnerSettings {
   /** How many of them this worker takes at most. */
   readonly sliceCountMax: number;
   readonly batchSizeMax: number;
+  /** Whether slices that stand near each other read the log together. */
+  readonly readsTogether: boolean;
   readonly leaseMs: number;
   readonly pollIntervalMs: number;
   /** How often an event is tried, in this process or in those that it ends, before its stream is parked; from 3. */
@@ -26,6 +28,7 @@ export const PROJECTION_RUNNER_DEFAULTS: Omit<ProjectionRunnerSettings, 'owner'>
   slices: 4,
   sliceCountMax: 4,
   batchSizeMax: 2_000,
+  readsTogether: true,
   leaseMs: 15_000,
   pollIntervalMs: 1_000,
   attemptsMax: 5,

@@ -8,7 +8,7 @@ import type { EventLog, LogPage, LogSignal } from '../ports/event-log.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import type { ParkedStream, ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
+import type { ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Tracer } from '../ports/tracer.ts';
 import { batchSpan } from './batch-span.ts';
@@ -19,6 +19,8 @@ import { refusalOf } from './ahead-of-log.ts';
 import { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projection-runner-settings.ts';
 import { PAGE_OF_SUSPECTS, Suspicion } from './suspicion.ts';
 import { ProjectionReport } from './projection-report.ts';
+import { resumeStreams } from './resumed-streams.ts';
+import { eventsAhead, partsOf, slicesTogether } from './slices-together.ts';
 import type { Projection } from './projection.ts';
 
 export interface ProjectionRunnerPorts {
@@ -36,11 +38,16 @@ export interface ProjectionRunnerPorts {
 // However far behind, a worker looks this often whether slices of others are to be taken over.
 const PASS_MS_MAX = 500;
 
-/** Where a pass left its slice. */
+/** Where a pass has brought a slice. */
 interface Pass {
   readonly slice: Slice;
+  /** It goes no further in this pass. */
+  readonly isOver: boolean;
   readonly isBehind: boolean;
 }
+
+/** What one slice does next, and where it stands then; undefined when another owner has put it elsewhere. */
+type Step = (slice: Slice) => Promise<Slice | undefined>;
 
 export class ProjectionRunner {
   readonly #projection: Projection;
@@ -123,7 +130,7 @@ export class ProjectionRunner {
     const isDue = performance.now() - this.#lookedAtMs >= Math.min(reportIntervalMs, leaseMs / 3);
     if (isDue) await this.#lookAtSlices();
     const awake = this.#held.filter(({ slice }) => (this.#resting.get(slice)?.untilMs ?? 0) <= performance.now());
-    const passes = await Promise.all(awake.map((slice) => this.#isolated(slice, stop)));
+    const passes = (await Promise.all(this.#groups(awake).map((slices) => this.#catchUp(slices, stop)))).flat();
     const left = new Map(passes.map(({ slice }) => [slice.slice, slice]));
     this.#held = this.#held.map((slice) => left.get(slice.slice) ?? slice);
     if (isDue) await this.#report.publish();
@@ -150,92 +157,106 @@ export class ProjectionRunner {
     return this.#ports.store.lease(this.#projection, owner, leaseMs, sliceCountMax);
   }
 
-  /** A fault of one slice lets the others go on; it rests, and is tried again. */
-  async #isolated(slice: Slice, stop?: AbortSignal): Promise<Pass> {
-    try {
-      if (this.#hasParked) await this.#carryOutDecisions(slice);
-      const pass = await this.#catchUp(slice, stop);
-      this.#resting.delete(slice.slice);
-      return pass;
-    } catch (error) {
-      // Where the slice stands now is not known: the next pass asks.
-      this.#lookedAtMs = -Infinity;
-      if (error instanceof Conflict && error.code === 'projection.checkpoint-moved') {
-        this.#logger.info('Another worker went on with a slice.', { slice: slice.slice });
-        return { slice, isBehind: true };
-      }
-      const failures = (this.#resting.get(slice.slice)?.failures ?? 0) + 1;
-      this.#resting.set(slice.slice, { failures, untilMs: performance.now() + this.#backoffMs(failures) });
-      this.#failed('A slice cannot go on for now.', error, { slice: slice.slice, failures });
-      return { slice, isBehind: false };
-    }
+  #groups(slices: readonly Slice[]): readonly (readonly Slice[])[] {
+    if (!this.#settings.readsTogether) return slices.map((slice) => [slice]);
+    const { true: suspects = [], false: others = [] } = Object.groupBy(slices, (slice) =>
+      this.#suspicion.isOn(slice) ? 'true' : 'false',
+    );
+    return [...slicesTogether(others, this.#settings.batchSizeMax), ...suspects.map((slice) => [slice])];
   }
 
   /** Applies page after page until the log's end, or until it is time to look at the slices again. */
-  async #catchUp(slice: Slice, stop?: AbortSignal): Promise<Pass> {
+  async #catchUp(slices: readonly Slice[], stop?: AbortSignal): Promise<readonly Pass[]> {
     const { batchSizeMax, leaseMs } = this.#settings;
-    const isSuspect = this.#suspicion.isOn(slice);
-    const limit = isSuspect ? PAGE_OF_SUSPECTS : batchSizeMax;
+    const isSuspect = this.#suspicion.isOn(slices[0]!);
     const endsAtMs = performance.now() + Math.min(PASS_MS_MAX, leaseMs / 3);
-    const of = { slice: slice.slice, slices: slice.slices };
-    const read = { after: slice.position, limit, types: this.#projection.eventTypes, slice: of };
-    let current = slice;
-    for await (const page of pagesAhead(this.#ports.log, read)) {
-      current = isSuspect
-        ? await this.#takeOneByOne(current, page)
-        : await this.#take({ slice: current, events: page.events, to: page.readTo });
-      if (page.events.length > 0) this.#observe(slice, page.events);
-      this.#beat();
-      const isTimeUp = isSuspect || performance.now() >= endsAtMs || stop?.aborted === true;
-      if (isTimeUp && !page.isLast) return { slice: current, isBehind: true };
+    let isBehind = false;
+    let passes: readonly Pass[] = slices.map((slice) => ({ slice, isOver: false, isBehind: false }));
+    const all = async (step: Step): Promise<void> => {
+      passes = await Promise.all(passes.map((pass) => (pass.isOver ? pass : this.#isolated(pass.slice, step))));
+    };
+    if (this.#hasParked) await all((slice) => this.#resumeStreams(slice));
+    const read = {
+      after: slices.reduce((lowest, { position }) => (position < lowest ? position : lowest), slices[0]!.position),
+      limit: isSuspect ? PAGE_OF_SUSPECTS : batchSizeMax * slices.length,
+      types: this.#projection.eventTypes,
+      slices: { of: slices.map(({ slice }) => slice), count: slices[0]!.slices },
+    };
+    try {
+      for await (const page of pagesAhead(this.#ports.log, read)) {
+        const going = passes.filter(({ isOver }) => !isOver).map(({ slice }) => slice);
+        await all(isSuspect ? (slice) => this.#takeOneByOne(slice, page) : this.#takePage(going, page));
+        this.#beat();
+        const isTimeUp = isSuspect || performance.now() >= endsAtMs || stop?.aborted === true;
+        isBehind = isTimeUp && !page.isLast;
+        if (isBehind || passes.every(({ isOver }) => isOver)) break;
+      }
+    } catch (error) {
+      await all(() => Promise.reject(error));
     }
-    return { slice: current, isBehind: false };
+    for (const { slice } of passes.filter(({ isOver }) => !isOver)) this.#resting.delete(slice.slice);
+    return passes.map((pass) => (pass.isOver ? pass : { ...pass, isBehind }));
+  }
+
+  /** A fault of one slice lets the others go on; it rests, and is tried again. */
+  async #isolated(slice: Slice, step: Step): Promise<Pass> {
+    try {
+      const taken = await step(slice);
+      if (taken !== undefined) return { slice: taken, isOver: false, isBehind: false };
+    } catch (error) {
+      if (!(error instanceof Conflict && error.code === 'projection.checkpoint-moved')) {
+        // Where the slice stands now is not known: the next pass asks.
+        this.#lookedAtMs = -Infinity;
+        const failures = (this.#resting.get(slice.slice)?.failures ?? 0) + 1;
+        this.#resting.set(slice.slice, { failures, untilMs: performance.now() + this.#backoffMs(failures) });
+        this.#failed('A slice cannot go on for now.', error, { slice: slice.slice, failures });
+        return { slice, isOver: true, isBehind: false };
+      }
+    }
+    this.#lookedAtMs = -Infinity;
+    this.#logger.info('Another worker went on with a slice.', { slice: slice.slice });
+    return { slice, isOver: true, isBehind: true };
+  }
+
+  /** Slices that have no event in the page pass it together, by one statement. */
+  #takePage(slices: readonly Slice[], page: LogPage): Step {
+    const idle = slices.filter((slice) => slice.position < page.readTo && eventsAhead(slice, page).length === 0);
+    const passed = idle.length === 0 ? undefined : this.#ports.store.pass(this.#projection, idle, page.readTo);
+    return async (slice) => {
+      if (slice.position >= page.readTo) return slice;
+      if (idle.includes(slice)) return (await passed)!.find((moved) => moved.slice === slice.slice);
+      let current = slice;
+      for (const part of partsOf(eventsAhead(slice, page), this.#settings.batchSizeMax, page.readTo)) {
+        current = await this.#take({ slice: current, ...part });
+        this.#observe(slice, part.events);
+      }
+      return current;
+    };
   }
 
   async #takeOneByOne(slice: Slice, page: LogPage): Promise<Slice> {
     const taken = await this.#suspicion.takeOneByOne(slice, page, (of, event, condemned) =>
       this.#take({ slice: of, events: [event], to: event.position, condemned }),
     );
+    if (page.events.length > 0) this.#observe(slice, page.events);
     return taken.position < page.readTo ? this.#take({ slice: taken, events: [], to: page.readTo }) : taken;
   }
 
-  async #carryOutDecisions(slice: Slice): Promise<void> {
-    let parked: readonly ParkedStream[] = [];
-    await this.#ports.store.advance(this.#projection, slice, slice.position, async (tx) => {
-      parked = await tx.parked();
+  async #resumeStreams(slice: Slice): Promise<Slice> {
+    const { store, log } = this.#ports;
+    await resumeStreams(slice, {
+      projection: this.#projection,
+      store,
+      log,
+      batchSizeMax: this.#settings.batchSizeMax,
+      take: async (batch, onPark) => {
+        await this.#take(batch, onPark);
+        this.#beat();
+      },
+      onResumed: ({ eventId, decision }) =>
+        this.#logger.info('An operator took up a parked stream.', { eventId, decision }),
     });
-    for (const resumed of parked.filter(({ decision }) => decision !== undefined)) {
-      await this.#resume(resumed, slice);
-      this.#logger.info('An operator took up a parked stream.', {
-        eventId: resumed.eventId,
-        decision: resumed.decision,
-      });
-    }
-  }
-
-  /** Applies, batch by batch, the events of a parked stream that the others of its slice have passed. */
-  async #resume(resumed: ParkedStream, slice: Slice): Promise<void> {
-    const { decision, eventId, position } = resumed;
-    const isApplied = ({ id }: LoggedEvent): boolean => decision !== 'discard' || id !== eventId;
-    let page = await this.#waitingBehind(resumed, position - 1n, slice.position);
-    const [first] = page;
-    // The decision is used up first: an event that ends the process would be taken up again for ever.
-    if (first !== undefined) await this.#take({ slice, events: [], to: slice.position, resumed, waiting: first });
-    for (let isParkedAgain = false; !isParkedAgain;) {
-      const last = page.at(-1);
-      const next = last === undefined ? [] : await this.#waitingBehind(resumed, last.position, slice.position);
-      const [waiting] = next;
-      const events = page.filter(isApplied);
-      const batch = { slice, events, to: slice.position, resumed };
-      await this.#take(waiting === undefined ? batch : { ...batch, waiting }, () => (isParkedAgain = true));
-      this.#beat();
-      if (waiting === undefined) return;
-      page = next;
-    }
-  }
-
-  #waitingBehind({ stream }: ParkedStream, after: bigint, upTo: bigint): Promise<readonly LoggedEvent[]> {
-    return this.#ports.log.readStreamRange(stream, after, upTo, this.#settings.batchSizeMax);
+    return slice;
   }
 
   async #take(

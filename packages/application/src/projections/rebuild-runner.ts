@@ -94,6 +94,8 @@ export class RebuildRunner {
       ...this.#settings,
       owner: `${this.#settings.owner}${buildName(rebuild)}`,
       pollIntervalMs: BUILD_POLL_INTERVAL_MS,
+      // No slice of a build may be ahead of the live one.
+      readsTogether: false,
     };
     this.#ports.logger.info('A read model is built beside the live one.', describing(rebuild));
     const runner = new ProjectionRunner(buildingProjection(projection, rebuild), ports, settings);
@@ -141,6 +143,7 @@ const registeredBefore = (store: ProjectionStore): ProjectionStore => ({
   suspect: (...suspect) => store.suspect(...suspect),
   advance: (...advance) => store.advance(...advance),
   upsert: (...upsert) => store.upsert(...upsert),
+  pass: (...pass) => store.pass(...pass),
   holdSlice: (...hold) => store.holdSlice(...hold),
   progress: (projection) => store.progress(projection),
   setState: (...state) => store.setState(...state),

@@ -104,7 +104,7 @@ function describeSlices(store: StoreAccess): void {
     await write(store, 40, 2);
     const slices = 4;
     const bySlice = await Promise.all(
-      Array.from({ length: slices }, (_, slice) => readAll(store, { after, slice: { slice, slices } })),
+      Array.from({ length: slices }, (_, slice) => readAll(store, { after, slices: { of: [slice], count: slices } })),
     );
     const ids = bySlice.flat().map((event) => event.id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -112,6 +112,22 @@ function describeSlices(store: StoreAccess): void {
     const streamsOf = bySlice.map((events) => new Set(events.map((event) => event.stream.id)));
     expect(streamsOf.reduce((sum, streams) => sum + streams.size, 0)).toBe(40);
     expect(streamsOf.filter((streams) => streams.size > 0).length).toBeGreaterThan(1);
+  });
+
+  it('reads several slices at once, in one order, and tells which event is of which', async () => {
+    const after = (await store().log.head()).position;
+    await write(store, 40, 2);
+    const of = [0, 2, 3];
+    const read = { after, limit: 1_000, types: allTypes };
+    const together = await store().log.read({ ...read, slices: { of, count: 4 } });
+    expect(together.readTo).toBe((await store().log.head()).position);
+    const apart = await Promise.all(
+      of.map((slice) => store().log.read({ ...read, slices: { of: [slice], count: 4 } })),
+    );
+    const idsOf = (events: readonly LoggedEvent[] = []): readonly string[] => events.map(({ id }) => id);
+    expect(of.map((slice) => idsOf(together.bySlice?.get(slice)))).toEqual(apart.map(({ events }) => idsOf(events)));
+    const inOrder = apart.flatMap(({ events }) => events).sort((a, b) => Number(a.position - b.position));
+    expect(idsOf(together.events)).toEqual(idsOf(inOrder));
   });
 
   it('reads a range of one stream by position', async () => {

@@ -66,6 +66,7 @@ export const storeWith = (store: ProjectionStore, changed: Partial<ProjectionSto
   releaseAll: (owner) => store.releaseAll(owner),
   advance: (projection, slice, to, work) => store.advance(projection, slice, to, work),
   upsert: (projection, slice, to, rows) => store.upsert(projection, slice, to, rows),
+  pass: (projection, slices, to) => store.pass(projection, slices, to),
   holdSlice: (projection, stream, work) => store.holdSlice(projection, stream, work),
   progress: (projection) => store.progress(projection),
   setState: (projection, state) => store.setState(projection, state),

@@ -1,6 +1,6 @@
 // The part of the contract about rows that are merged by the store itself, together with the checkpoint.
 import { describe, expect, it } from '@jest/globals';
-import type { Row, Slice, TenantRow } from '@groundwork/application';
+import type { ProjectionProgress, Row, Slice, TenantRow } from '@groundwork/application';
 import fc from 'fast-check';
 import { newTenant } from '../new-event.ts';
 import { parkedStream } from './advancing.ts';
@@ -121,6 +121,22 @@ function describeRefusing(ports: () => ProjectionStoreUnderTest, oneSlice: () =>
     ]);
     await expect(late).rejects.toMatchObject({ code: 'projection.checkpoint-moved' });
     expect(await slice.rowOf(tenant)).toBeUndefined();
+  });
+
+  it('passes several slices at once, and leaves out those that another owner has put elsewhere', async () => {
+    const { store } = ports();
+    const projection = { ...noteCount, name: `passed.${newTenant()}` };
+    await store.register(projection, 4);
+    const [one, two, three, four] = await store.lease(projection, 'worker', 60_000, 4);
+    await store.upsert(projection, two!, 1n, []);
+    const late = { ...three!, epoch: three!.epoch - 1 };
+    const passed = await store.pass(projection, [one!, two!, late, four!], 1n);
+    expect(passed.map(({ slice, position }) => [slice, position])).toEqual([
+      [0, 1n],
+      [3, 1n],
+    ]);
+    const [{ slices }] = (await store.progress(projection.name)) as [ProjectionProgress];
+    expect(slices.map(({ position }) => position)).toEqual([1n, 1n, 0n, 1n]);
   });
 
   it('leaves a slice with a parked stream to those who know which events to leave out', async () => {

@@ -105,18 +105,15 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     );
   }
 
-  async read({ after, limit, types, slice }: LogRead): Promise<LogPage> {
+  async read({ after, limit, types, slices = { of: [0], count: 1 } }: LogRead): Promise<LogPage> {
     const wanted = new Set(this.#types.storedAs(types));
-    const events = this.#page(
-      after,
-      limit,
-      (event) =>
-        wanted.has(event.type) &&
-        (slice === undefined || sliceOfStream({ tenant: event.tenant, ...event.stream }, slice.slices) === slice.slice),
-    );
+    const sliceOf = ({ tenant, stream }: Pick<LoggedEvent, 'tenant' | 'stream'>): number =>
+      sliceOfStream({ tenant, ...stream }, slices.count);
+    const events = this.#page(after, limit, (event) => wanted.has(event.type) && slices.of.includes(sliceOf(event)));
+    const page = { events, ...(slices.of.length > 1 && { bySlice: Map.groupBy(events, sliceOf) }) };
     const head = BigInt(this.#log.events.length);
-    if (events.length === limit) return { events, readTo: events.at(-1)!.position, isLast: false };
-    return { events, readTo: head > after ? head : after, isLast: true };
+    if (events.length === limit) return { ...page, readTo: events.at(-1)!.position, isLast: false };
+    return { ...page, readTo: head > after ? head : after, isLast: true };
   }
 
   async readStreamRange(

@@ -166,6 +166,11 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     return this.advance(projection, slice, to, (tx) => upsertRows(tx, projection, rows));
   }
 
+  async pass(projection: Projection, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]> {
+    const moves = slices.map((slice) => this.advance(projection, slice, to, async () => undefined).catch(() => []));
+    return (await Promise.all(moves)).flat();
+  }
+
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
     return [...this.projections]
       .filter(([name]) => (projection === undefined ? liveName(name) === name : name === projection))

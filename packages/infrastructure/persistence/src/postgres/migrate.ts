@@ -8,6 +8,7 @@ import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
 import { DeclaredShape1763702200000 } from './migrations/1763702200000-declared-shape.ts';
 import { AppendBatch1763703000000 } from './migrations/1763703000000-append-batch.ts';
+import { ReadSlices1763703100000 } from './migrations/1763703100000-read-slices.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts';
 import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
@@ -33,6 +34,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   DataMigrations1763700900000,
   DeclaredShape1763702200000,
   AppendBatch1763703000000,
+  ReadSlices1763703100000,
 ];
 
 const MIGRATION_LOCK = 7091720342;

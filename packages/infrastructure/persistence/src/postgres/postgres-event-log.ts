@@ -3,6 +3,12 @@ import type { EventLog, EventTypes, LoggedEvent, LogHead, LogPage, LogRead, Stre
 import type { Database } from './database.ts';
 import { eventOf, hasMore, PAGE_BYTES_MAX, type EventRow } from './event-row.ts';
 
+interface SlicedRow extends EventRow {
+  /** Of the first row, which has nothing else. */
+  readonly head: string;
+  readonly slice: number;
+}
+
 // How many positions one page looks at, however few of them match.
 const POSITIONS_PER_ROW_WANTED = 20;
 
@@ -15,30 +21,30 @@ export class PostgresEventLog implements EventLog {
     this.#types = types;
   }
 
-  async read({ after, limit, types, slice }: LogRead): Promise<LogPage> {
+  async read({ after, limit, types, slices = { of: [0], count: 1 } }: LogRead): Promise<LogPage> {
     const positionCountMax = limit * POSITIONS_PER_ROW_WANTED;
-    // The head is read first: what the page does not hold below it does not exist.
-    const { position: head } = await this.head();
-    if (head <= after) return { events: [], readTo: after, isLast: true };
-    const rows = await this.#database.query<EventRow>({
-      name: 'read_log',
-      text: 'select * from groundwork.read_log($1, $2, $3, $4, $5, $6, $7)',
+    const [first, ...rows] = await this.#database.query<SlicedRow>({
+      name: 'read_slices',
+      text: 'select * from groundwork.read_slices($1, $2, $3, $4, $5, $6, $7)',
       values: [
         String(after),
         positionCountMax,
         limit,
         this.#types.storedAs(types),
-        slice?.slice ?? 0,
-        slice?.slices ?? 1,
+        slices.of,
+        slices.count,
         PAGE_BYTES_MAX,
       ],
     });
+    const head = BigInt(first!.head);
+    if (head <= after) return { events: [], readTo: after, isLast: true };
     const events = rows.map((row) => eventOf(row, this.#types));
+    const bySlice = slices.of.length > 1 ? Map.groupBy(events, (_, index) => rows[index]!.slice) : undefined;
+    const page = { events, ...(bySlice && { bySlice }) };
+    if (hasMore(events, limit)) return { ...page, readTo: events.at(-1)!.position, isLast: false };
     const windowEnd = after + BigInt(positionCountMax);
-    const lastSeen = events.at(-1)?.position ?? after;
-    if (hasMore(events, limit)) return { events, readTo: lastSeen, isLast: false };
     const readTo = windowEnd < head ? windowEnd : head;
-    return { events, readTo: lastSeen > readTo ? lastSeen : readTo, isLast: readTo >= head };
+    return { ...page, readTo, isLast: readTo >= head };
   }
 
   async readStreamRange(

@@ -158,6 +158,25 @@ export class PostgresProjectionStore implements ProjectionStore {
     });
   }
 
+  async pass({ name }: Projection, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]> {
+    const moved = await this.#database.query<{ slice: number }>({
+      name: 'pass_slices',
+      text: `update groundwork.projection_slice s set position = $5, updated_at = clock_timestamp()
+               from unnest($2::int[], $3::bigint[], $4::int[]) as held (slice, position, epoch)
+              where s.projection = $1 and s.slice = held.slice and s.position = held.position and s.epoch = held.epoch
+             returning s.slice, set_config('synchronous_commit', 'off', true)`,
+      values: [
+        name,
+        slices.map(({ slice }) => slice),
+        slices.map(({ position }) => String(position)),
+        slices.map(({ epoch }) => epoch),
+        String(to),
+      ],
+    });
+    const numbers = new Set(moved.map(({ slice }) => slice));
+    return slices.filter(({ slice }) => numbers.has(slice)).map((slice) => ({ ...slice, position: to }));
+  }
+
   async progress(projection?: string): Promise<readonly ProjectionProgress[]> {
     const rows = await this.#database.query<
       SliceRow & {
