@@ -8,6 +8,7 @@ import {
   readSettings,
   runProgram,
   untilStopped,
+  watchEventLoop,
 } from '@groundwork/configuration';
 import { apiModule } from './api.module.ts';
 import { API_ROOTS, apiPorts } from './api-ports.ts';
@@ -19,6 +20,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 await runProgram('api', async () => {
   const settings = readSettings(process.env, contexts);
+  using _watch = watchEventLoop('api', settings.process.stuckAfterMs);
   const isProduction = process.env['NODE_ENV'] === 'production';
   await using app = await compose({
     program: 'api',

@@ -161,6 +161,14 @@ describe('The worker as a process', () => {
     expect(worker.said()).toContain('DATABASE_URL is missing');
   });
 
+  it('ends itself when its event loop stands still, so that it can be started again', async () => {
+    const hang = 'data:text/javascript,globalThis.setTimeout(()=>{for(;;);},3000)';
+    const worker = start({ GW_STORE: 'memory', GW_STUCK_AFTER_MS: '1000', NODE_OPTIONS: `--import=${hang}` });
+    await worker.ended;
+    expect(worker.child.signalCode).toBe('SIGKILL');
+    expect(worker.said()).toContain('worker ends: its event loop has stood still for 1000 ms.');
+  });
+
   it('says that the management port is taken, and ends', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

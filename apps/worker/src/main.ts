@@ -8,6 +8,7 @@ import {
   readSettings,
   runProgram,
   untilStopped,
+  watchEventLoop,
 } from '@groundwork/configuration';
 import { contexts } from './contexts.ts';
 import { lookForTables } from './read-model-tables.ts';
@@ -16,6 +17,7 @@ import { Worker } from './worker.ts';
 
 await runProgram('worker', async () => {
   const settings = readSettings(process.env, contexts);
+  using _watch = watchEventLoop('worker', settings.process.stuckAfterMs);
   await using app = await compose({
     program: 'worker',
     modules: [

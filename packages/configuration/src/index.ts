@@ -53,3 +53,4 @@ export { dataMigrationsOf, entitiesOf, eventTypesOf, migrationsOf, projectionsOf
 export { settingsFrom, type Environment, type SettingsGroups, type SettingsOf } from './read-settings.ts';
 export { settingRows, shownSettings, type SettingRow } from './settings-reference.ts';
 export { untilStopped } from './until-stopped.ts';
+export { watchEventLoop } from './watch-event-loop.ts';

@@ -31,6 +31,10 @@ const processSettings = z.object({
     variable: 'GW_STOP_GRACE_MS',
     description: 'How long a program that is told to stop may finish what it has begun.',
   }),
+  stuckAfterMs: wholeNumberSetting(1_000, 3_600_000, 30_000, {
+    variable: 'GW_STUCK_AFTER_MS',
+    description: 'A program whose event loop has stood still for this long is ended, so that it can be started again.',
+  }),
 });
 
 const workerSettings = z.object({
