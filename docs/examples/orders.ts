@@ -1,6 +1,16 @@
-// Event types of which one was cut too large at first: an order held its lines, which are events of their own today.
+// Event types that have changed: a line got a count, and an order that held its lines was cut into several events.
 import type { EventTypeDefinition } from '@groundwork/application';
 import { z } from 'zod';
+
+// #region hop
+export const lineAdded: EventTypeDefinition = {
+  type: 'LineAdded',
+  declaredIn: '@groundwork/orders',
+  schemaVersion: 2,
+  schema: z.object({ item: z.string(), count: z.int().min(1) }),
+  upcasters: { 1: (data) => ({ ...(data as { item: string }), count: 1 }) },
+};
+// #endregion
 
 // #region split
 export const orderPlaced: EventTypeDefinition = {
@@ -19,10 +29,3 @@ export const orderPlaced: EventTypeDefinition = {
   },
 };
 // #endregion
-
-export const lineAdded: EventTypeDefinition = {
-  type: 'LineAdded',
-  declaredIn: '@groundwork/orders',
-  schemaVersion: 1,
-  schema: z.object({ item: z.string() }),
-};

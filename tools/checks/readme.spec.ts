@@ -42,7 +42,7 @@ describe('the example of an event that was cut too large', () => {
     const types = new EventTypes([orderPlaced, lineAdded]);
     expect(types.upcast('OrderPlaced', 1, { by: 'ada', lines: ['kiln'] })).toEqual([
       { type: 'OrderPlaced', schemaVersion: 2, data: { by: 'ada' } },
-      { type: 'LineAdded', schemaVersion: 1, data: { item: 'kiln' } },
+      { type: 'LineAdded', schemaVersion: 2, data: { item: 'kiln', count: 1 } },
     ]);
   });
 });
@@ -69,8 +69,12 @@ const contextOf = (tenant: CommandContext['tenant']): CommandContext => ({
 
 /** Every TypeScript block of a page, with the file (and its region) that the comment above it names. */
 function blocksOf(page: string): readonly { page: string; source: string | undefined; code: string }[] {
-  const block = /(?:<!-- (\S+) -->\n+)?```ts\n(.*?)```/gs;
-  return [...readText(page).matchAll(block)].map(([, source, code]) => ({ page, source, code: code! }));
+  const block = /(?:<!-- (\S+) -->\n+)?^( *)```ts\n(.*?) *```/gms;
+  return [...readText(page).matchAll(block)].map(([, source, indent, code]) => ({
+    page,
+    source,
+    code: code!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  }));
 }
 
 /** The text of a file, or of the part between `// #region name` and `// #endregion` for `file#name`. */
