@@ -155,6 +155,7 @@ export {
   type Row,
 } from './projections/projection.ts';
 export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
+export { refuseImpossibleReadPolicy, type ReadPolicy } from './projections/read-policy.ts';
 export { rebuildStream, type StreamRebuild, type StreamRebuildPorts } from './projections/rebuild-stream.ts';
 export { replay } from './projections/replay.ts';
 export { logSource } from './pumps/log-source.ts';

@@ -3,6 +3,7 @@ import { lintPolicies, migrationOf, POLICY_FAULTS, type PolicyFault } from '@gro
 import type { Command } from 'commander';
 import { ProblemFound } from '../errors.ts';
 import { table } from '../output.ts';
+import { productProjections } from '../product.ts';
 import { writeMigrationFile } from './migration-file.ts';
 import { onDatabase } from './on-database.ts';
 import { withJson, type JsonOption } from './options.ts';
@@ -18,8 +19,8 @@ export function addPoliciesCommand(database: Command): void {
     .option('--fix', 'write a migration that does away with it, to be looked through; the database stays as it is')
     .option('--dir <folder>', 'where to write it: the adapters/ of the context', '.')
     .action((options: PoliciesOptions) =>
-      onDatabase(options, async (url, _settings, output) => {
-        const faults = await lintPolicies(url);
+      onDatabase(options, async (url, settings, output) => {
+        const faults = await lintPolicies(url, await productProjections(settings));
         const file = options.fix === true && faults.length > 0 ? await written(options.dir, faults) : undefined;
         output.result({ faults, file: file ?? null }, [report(faults), ...(file ? [`wrote ${file}`] : [])].join('\n'));
         if (faults.length === 0) return;

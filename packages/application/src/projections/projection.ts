@@ -2,6 +2,7 @@
 import type { StreamId } from '@groundwork/domain';
 import type { RecordedEvent } from '../events/event.ts';
 import { port } from '../port.ts';
+import type { ReadPolicy } from './read-policy.ts';
 
 /** A column of a read model. `json` holds any JSON value, `exact-json` the text of an ExactJson. */
 export type ColumnType = 'text' | 'text[]' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'exact-json';
@@ -73,5 +74,7 @@ export interface Projection<R extends Row = Row> {
    * and in its correlation: each once, also when the read model is rebuilt.
    */
   readonly followUps?: FollowUps<R>;
+  /** What end users may read by themselves. Without it, nothing: programs read in the name of the tenant. */
+  readonly readPolicy?: ReadPolicy;
 }
 export const Projection = port<Projection>('Projection');

@@ -1,6 +1,8 @@
 // Looks for row-level security that does not keep tenants apart, or that keeps nothing at all.
+import type { Projection } from '@groundwork/application';
 import { asOwner } from '../postgres/owner-connection.ts';
 import { quoted } from '../postgres/read-model-statements.ts';
+import { lintReadPolicies } from './lint-read-policies.ts';
 import { policyTables, type PolicyTable, type StoredPolicy } from './stored-policies.ts';
 import { insistsOnTenant, TENANT_CONDITION } from './tenant-condition.ts';
 
@@ -12,6 +14,9 @@ export const POLICY_FAULTS = {
   'wrong-table': 'A policy stands on a table without a tenant, or asks another table',
   duplicate: 'Two policies say the same',
   unused: 'No role of a policy may do what it is for',
+  'read-policy-missing': 'A projection declares what end users may read, and they may read nothing',
+  'read-policy-differs': 'End users may read something else than the projection declares',
+  'read-policy-undeclared': 'End users may read a table whose projection does not say so',
 } as const;
 
 export type PolicyFaultKind = keyof typeof POLICY_FAULTS;
@@ -27,11 +32,15 @@ export interface PolicyFault {
   readonly down: readonly string[];
 }
 
-/** Reads the catalogue only, of all tables, whoever has made them. See `asOwner` for `url`. */
-export const lintPolicies = (url: string): Promise<readonly PolicyFault[]> =>
-  asOwner(url, { applicationName: 'groundwork-policies', isReadOnly: true }, async (client) =>
-    (await policyTables(client)).flatMap(faultsOf),
-  );
+/**
+ * Reads the catalogue only, of all tables, whoever has made them. See `asOwner` for `url`. Throws Misconfigured
+ * `projection.read-policy-impossible`.
+ */
+export const lintPolicies = (url: string, projections: readonly Projection[] = []): Promise<readonly PolicyFault[]> =>
+  asOwner(url, { applicationName: 'groundwork-policies', isReadOnly: true }, async (client) => [
+    ...(await policyTables(client)).flatMap(faultsOf),
+    ...(await lintReadPolicies(client, projections)),
+  ]);
 
 function faultsOf(found: PolicyTable): readonly PolicyFault[] {
   if (!found.hasTenant) return found.policies.map((policy) => misplaced(found, policy, 'the table has no tenant'));

@@ -1,4 +1,4 @@
-// The three roles of a Groundwork database and the logins that may take them, as SQL that may be run again at any time.
+// The roles of a Groundwork database and the logins that may take them, as SQL that may be run again at any time.
 import { sessionSettings } from './connection-config.ts';
 
 const ROLES = `
@@ -11,6 +11,9 @@ do $$ begin
   end if;
   if not exists (select from pg_roles where rolname = 'groundwork_worker') then
     create role groundwork_worker nologin nobypassrls in role groundwork_app;
+  end if;
+  if not exists (select from pg_roles where rolname = 'groundwork_reader') then
+    create role groundwork_reader nologin nobypassrls;
   end if;
 exception when duplicate_object or unique_violation then
   null; -- another process of the same cluster was faster

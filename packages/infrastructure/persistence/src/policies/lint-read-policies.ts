@@ -1,0 +1,94 @@
+// Compares the read policies that projections declare with what end users may read.
+import { refuseImpossibleReadPolicy, type Projection } from '@groundwork/application';
+import type pg from 'pg';
+import { nameOf } from '../postgres/read-model-statements.ts';
+import {
+  READ_POLICY,
+  READER,
+  readPolicyCreation,
+  readPolicyRemoval,
+  readPolicyText,
+} from './read-policy-statements.ts';
+
+export type ReadPolicyFaultKind = 'read-policy-missing' | 'read-policy-differs' | 'read-policy-undeclared';
+
+export interface ReadPolicyFault {
+  readonly kind: ReadPolicyFaultKind;
+  readonly table: string;
+  readonly policy: string;
+  readonly detail: string;
+  readonly up: readonly string[];
+  readonly down: readonly string[];
+}
+
+interface Stored {
+  readonly condition: string | null;
+  readonly body: string | null;
+  readonly isView: boolean;
+  readonly readableColumns: readonly string[];
+}
+
+/** One fault at most for each projection; a table that is not there is no matter of policies. */
+export async function lintReadPolicies(
+  client: pg.Client,
+  projections: readonly Projection[],
+): Promise<readonly ReadPolicyFault[]> {
+  const faults = [];
+  for (const projection of projections) {
+    refuseImpossibleReadPolicy(projection);
+    const { schema, name } = projection.table;
+    const { rows } = await client.query<Stored>(STORED, [schema, name]);
+    if (rows[0] !== undefined) faults.push(faultOf(projection, rows[0]));
+  }
+  return faults.filter((fault) => fault !== undefined);
+}
+
+function faultOf(projection: Projection, stored: Stored): ReadPolicyFault | undefined {
+  const { readPolicy, name, table } = projection;
+  const isOpen = stored.condition !== null || stored.readableColumns.length > 0 || stored.isView;
+  const removal = readPolicyRemoval(projection);
+  const fault = (kind: ReadPolicyFaultKind, detail: string, up: readonly string[]): ReadPolicyFault => ({
+    kind,
+    table: nameOf(table).replaceAll('"', ''),
+    policy: READ_POLICY,
+    detail,
+    up,
+    // Taken back, nobody reads: what was there before was wrong.
+    down: removal,
+  });
+  if (readPolicy === undefined) {
+    return isOpen ? fault('read-policy-undeclared', `${name} declares none`, removal) : undefined;
+  }
+  const creation = readPolicyCreation(projection, readPolicy);
+  if (!isOpen) return fault('read-policy-missing', `${name} declares one`, creation);
+  const differing = differences(projection, stored);
+  if (differing.length === 0) return undefined;
+  return fault('read-policy-differs', differing.join(', '), [...removal, ...creation]);
+}
+
+function differences(projection: Projection, stored: Stored): readonly string[] {
+  const declared = readPolicyText(projection, projection.readPolicy!);
+  const parts: readonly (readonly [string, boolean])[] = [
+    ['condition', plain(stored.condition ?? '') === plain(declared.condition)],
+    ['what is shown', stored.body === declared.body && stored.isView],
+    ['columns', sorted(stored.readableColumns) === sorted(declared.readableColumns)],
+  ];
+  return parts.flatMap(([part, isSame]) => (isSame ? [] : [part]));
+}
+
+/** PostgreSQL quotes only what it must, and has parentheses of its own; there is nothing here but "and" and "=". */
+const plain = (condition: string): string => condition.replaceAll(/[()"\s]/g, '');
+
+const sorted = (names: readonly string[]): string => [...names].sort().join();
+
+const STORED = `
+  select (select pg_get_expr(p.polqual, p.polrelid) from pg_policy p where p.polrelid = c.oid and p.polname = '${READ_POLICY}'
+             and p.polpermissive and p.polcmd = 'r' and p.polroles = array[to_regrole('${READER}')::oid]) as condition,
+         (select p.prosrc from pg_proc p where p.pronamespace = s.oid and p.proname = $2 || '_for_users' and not p.prosecdef) as body,
+         exists (select from pg_class v where v.relnamespace = s.oid and v.relname = $2 || '_for_users' and v.relkind = 'v'
+                    and 'security_invoker=true' = any (v.reloptions)) as "isView",
+         coalesce((select json_agg(a.attname) from pg_attribute a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and to_regrole('${READER}') is not null
+              and has_column_privilege(to_regrole('${READER}')::oid, c.oid, a.attnum, 'select')), '[]') as "readableColumns"
+    from pg_class c join pg_namespace s on s.oid = c.relnamespace
+   where s.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')`;
