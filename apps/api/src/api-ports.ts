@@ -18,6 +18,7 @@ import {
   ReadModels,
   StreamModel,
   Rebuilds,
+  TimeLimit,
   type Port,
 } from '@groundwork/application';
 import type { App } from '@groundwork/configuration';
@@ -38,6 +39,7 @@ export const API_ROOTS: readonly Port<unknown>[] = [
   ProjectionStore,
   ReadModels,
   Rebuilds,
+  TimeLimit,
 ];
 
 /** The endpoints of all contexts and of the platform itself, and what serving them needs. */
@@ -56,6 +58,7 @@ export function apiPorts(app: App): ApiPorts {
     readModels: app.get(ReadModels),
     access: app.get(Access),
     clock: app.get(Clock),
+    timeLimit: app.get(TimeLimit),
   });
   return {
     endpoints: [...app.getAll(Endpoint), ...platform],

@@ -17,6 +17,7 @@ import {
   ProjectionStore,
   ReadModels,
   Rebuilds,
+  TimeLimit,
   type CommandQueue,
   type Endpoint,
   type Projection,
@@ -95,6 +96,7 @@ export async function apiUnderTest({
     readModels: app.get(ReadModels),
     access: app.get(Access),
     clock,
+    timeLimit: app.get(TimeLimit),
   });
   const under = { fault: undefined as unknown };
   const endpoints = [...platform, ...noteEndpoints({ events, commands, ids }, () => under.fault), ...more];

@@ -8,6 +8,7 @@ import type { LogSignal } from '../ports/event-log.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Rebuilds } from '../ports/rebuilds.ts';
 import type { Projection } from '../projections/projection.ts';
 import { commandEndpoints } from './command-endpoints.ts';
@@ -34,12 +35,13 @@ export interface PlatformPorts {
   readonly readModels: ReadModels;
   readonly access: Access;
   readonly clock: Clock;
+  readonly timeLimit: TimeLimit;
 }
 
 /** Events, commands, projections, dead letters, and how one led to the other; `platformRoles` say who may use them. */
 export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
   const { events, commands, signal, projectionStore: store, deadLetters, projections, models, readModels } = ports;
-  const { rebuilds, submissions, access, clock } = ports;
+  const { rebuilds, submissions, access, clock, timeLimit } = ports;
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
@@ -48,7 +50,7 @@ export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
     postStreamRebuild(submissions, projections),
     ...deadLetterEndpoints(deadLetters),
     getCorrelation(commands, events),
-    getStreamStates({ events, models, projections }),
-    getRowLineage({ projections, events, readModels, commands }),
+    getStreamStates({ events, models, projections, timeLimit }),
+    getRowLineage({ projections, events, readModels, commands, timeLimit }),
   ];
 }

@@ -5,6 +5,7 @@ import { rowLineage, type RowLineage } from '../lineage/row-lineage.ts';
 import type { CommandStore, StoredCommand } from '../ports/command-store.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Projection, Row } from '../projections/projection.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { pageLimit, pageOf, streamNamed } from './page.ts';
@@ -18,6 +19,7 @@ export interface RowLineagePorts {
   readonly events: EventStore;
   readonly readModels: ReadModels;
   readonly commands: CommandStore;
+  readonly timeLimit: TimeLimit;
 }
 
 const SHOWN = 'shown to holders of platform:read-payloads';

@@ -5,6 +5,7 @@ import { NotFound } from '../errors.ts';
 import type { StreamModel } from '../lineage/stream-model.ts';
 import { StreamReplay, type Replayed, type ReplayStep } from '../lineage/stream-replay.ts';
 import type { EventStore, StreamRange } from '../ports/event-store.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Projection } from '../projections/projection.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { unknownStream } from './event-endpoints.ts';
@@ -24,6 +25,7 @@ export interface StreamStatePorts {
   readonly events: EventStore;
   readonly models: readonly StreamModel[];
   readonly projections: readonly Projection[];
+  readonly timeLimit: TimeLimit;
 }
 
 const replayed = { changed: z.array(z.string()), error: toldError };
@@ -113,10 +115,11 @@ async function onlyState(
   return { ...last, rows: replay.rowsBehind(last) };
 }
 
-const replayOf = ({ models, projections }: StreamStatePorts, { type }: StreamId): StreamReplay =>
+const replayOf = ({ models, projections, timeLimit }: StreamStatePorts, { type }: StreamId): StreamReplay =>
   new StreamReplay(
     models.find(({ streamType }) => streamType === type),
     projections,
+    timeLimit,
   );
 
 function stateOf({ event, state, rows }: ReplayStep, isShown: boolean): z.input<typeof stateBody> {

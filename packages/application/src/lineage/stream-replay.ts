@@ -2,9 +2,14 @@
 import { told } from '../commands/command-error.ts';
 import type { LoggedEvent } from '../events/event.ts';
 import type { CommandError } from '../ports/command-store.ts';
+import type { TimeLimit } from '../ports/time-limit.ts';
 import { differingColumns } from '../projections/differing-columns.ts';
+import { handlerHung } from '../projections/handler-calls.ts';
+import { PROJECTION_RUNNER_DEFAULTS } from '../projections/projection-runner-settings.ts';
 import type { Projection, Row } from '../projections/projection.ts';
 import type { StreamModel } from './stream-model.ts';
+
+const { handlerTimeoutMs: HANDLER_TIMEOUT_MS } = PROJECTION_RUNNER_DEFAULTS;
 
 /** Something that is built from events, after one of them. */
 export interface Replayed<Value> {
@@ -33,17 +38,38 @@ export interface ReplayStep {
 export class StreamReplay {
   readonly #model: StreamModel | undefined;
   readonly #projections: readonly { readonly projection: Projection; readonly rows: Map<string, Row> }[];
+  readonly #timeLimit: TimeLimit;
   #state: unknown;
 
-  constructor(model: StreamModel | undefined, projections: readonly Projection[]) {
+  constructor(model: StreamModel | undefined, projections: readonly Projection[], timeLimit: TimeLimit) {
     this.#model = model;
+    this.#timeLimit = timeLimit;
     this.#state = model?.initialState;
     this.#projections = projections.map((projection) => ({ projection, rows: new Map() }));
   }
 
-  /** Applies the next event of the stream, by the code of today. */
+  /** Applies the next event of the stream, by the code of today; one that comes to no end is a fault like others. */
   apply(event: LoggedEvent): ReplayStep {
-    return { event, state: this.#stateAfter(event), rows: this.#rowsAfter(event) };
+    const made = this.#timeLimit.run(HANDLER_TIMEOUT_MS, () => ({
+      state: this.#stateAfter(event),
+      rows: this.#rowsAfter(event),
+    }));
+    const { state, rows } = made?.value ?? this.#unchanged(told(handlerHung(HANDLER_TIMEOUT_MS), 'replay.failed'));
+    this.#state = state?.value;
+    for (const { projection, key, value } of rows) {
+      const known = this.#projections.find((each) => each.projection.name === projection)!.rows;
+      if (value === undefined) known.delete(key);
+      else known.set(key, value);
+    }
+    return { event, state, rows };
+  }
+
+  #unchanged(error: CommandError): Pick<ReplayStep, 'state' | 'rows'> {
+    const state = this.#model && { value: this.#state, changed: [], error };
+    const rows = this.#projections.flatMap(({ projection: { name: projection }, rows: known }) =>
+      [...known].map(([key, value]) => ({ projection, key, value, changed: [], error })),
+    );
+    return { state, rows };
   }
 
   /** Every row that is there behind the step, the ones it does not concern included. */
@@ -61,7 +87,6 @@ export class StreamReplay {
     if (model === undefined) return undefined;
     const before = this.#state;
     const attempt = attempted(() => event.parts.reduce((state, part) => model.evolve(state, part), before), before);
-    this.#state = attempt.value;
     return { ...attempt, changed: changedFields(before, attempt.value) };
   }
 
@@ -78,8 +103,6 @@ export class StreamReplay {
           () => ofRow.reduce<Row | undefined>((row, part) => projection.apply(row as never, part), before),
           before,
         );
-        if (attempt.value === undefined) rows.delete(key);
-        else rows.set(key, attempt.value);
         return [{ key, ...attempt, changed: differingColumns(table.columns, before, attempt.value) }];
       });
       return [...unread, ...read].map((row) => ({ projection: projectionName, ...row }));

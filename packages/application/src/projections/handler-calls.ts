@@ -63,7 +63,7 @@ const handlerAsync = (): Misconfigured =>
     'Take `async` out of the handler, and let a process or a subscriber do what has to be waited for. Then retry.',
   );
 
-const handlerHung = (timeoutMs: number): Misconfigured =>
+export const handlerHung = (timeoutMs: number): Misconfigured =>
   new Misconfigured(
     'projection.handler-hung',
     `The handler of the event had not come to its end after ${timeoutMs} ms.`,

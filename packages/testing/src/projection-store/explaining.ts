@@ -4,11 +4,13 @@ import { rowLineage, type Projection, type RowLineage } from '@groundwork/applic
 import type { StreamId, TenantId } from '@groundwork/domain';
 import fc from 'fast-check';
 import { newEvent, newStream, newTenant } from '../new-event.ts';
+import { VmTimeLimit } from '../vm-time-limit.ts';
 import { noteList, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { newRunner, write } from './runner-under-test.ts';
 
 const RUNS = 15;
 
+const timeLimit = new VmTimeLimit();
 const explained: Projection = { ...noteList, streamOf: (id) => ({ type: 'note', id }) };
 
 const explain = (
@@ -17,7 +19,10 @@ const explain = (
   { id }: StreamId,
   page: { readonly after?: number; readonly limit?: number } = {},
 ): Promise<RowLineage> =>
-  rowLineage({ projection: explained, tenant, key: id, after: 0, limit: 100, ...page }, { events, readModels });
+  rowLineage(
+    { projection: explained, tenant, key: id, after: 0, limit: 100, ...page },
+    { events, readModels, timeLimit },
+  );
 
 const originsOf = ({ origins }: RowLineage): Record<string, number> =>
   Object.fromEntries([...origins].map(([column, { streamVersion }]) => [column, streamVersion]));
@@ -105,11 +110,33 @@ function describeDifferences(ports: () => ProjectionStoreUnderTest): void {
     await expect(explain(ports(), newTenant(), stream)).rejects.toMatchObject(unknown);
   });
 
+  it('shows which event its handler comes to no end with, and goes on behind it', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'a' }, { text: 'endless' }, { text: 'c' });
+    const hanging: Projection = {
+      ...explained,
+      apply: (row, event) => {
+        while ((event.data as NoteData).text === 'endless');
+        return noteList.apply(row, event);
+      },
+    };
+    const question = { projection: hanging, tenant, key: stream.id, after: 0, limit: 10 };
+    const { steps } = await rowLineage(question, { ...ports(), timeLimit });
+    const told = steps.map(({ row }) => [row.error?.code, row.value?.['text']]);
+    expect(told).toEqual([
+      [undefined, 'a'],
+      ['projection.handler-hung', 'a'],
+      [undefined, 'c'],
+    ]);
+  });
+
   it('asks for the stream where the projection does not say it', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     await write(ports(), tenant, stream, { text: 'a' });
     const question = { projection: noteList, tenant, key: stream.id, after: 0, limit: 1 };
-    await expect(rowLineage(question, ports())).rejects.toMatchObject({ code: 'lineage.stream-needed' });
-    expect((await rowLineage({ ...question, stream }, ports())).steps).toHaveLength(1);
+    await expect(rowLineage(question, { ...ports(), timeLimit })).rejects.toMatchObject({
+      code: 'lineage.stream-needed',
+    });
+    expect((await rowLineage({ ...question, stream }, { ...ports(), timeLimit })).steps).toHaveLength(1);
   });
 }

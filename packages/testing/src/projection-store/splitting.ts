@@ -161,7 +161,10 @@ function describePoison(ports: Ports): void {
 function describeExplanation(ports: Ports): void {
   const explain = (tenant: TenantId, { type, id }: StreamId, limit = 10) => {
     const projection = { ...trail, streamOf: () => ({ type, id }) };
-    return rowLineage({ projection, tenant, key: id, after: 0, limit }, today(ports()));
+    return rowLineage(
+      { projection, tenant, key: id, after: 0, limit },
+      { ...today(ports()), timeLimit: new VmTimeLimit() },
+    );
   };
 
   it('are one step each on the way back from a row', async () => {
