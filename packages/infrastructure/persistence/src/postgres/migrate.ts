@@ -9,6 +9,7 @@ import { DataMigrations1763700900000 } from './migrations/1763700900000-data-mig
 import { DeclaredShape1763702200000 } from './migrations/1763702200000-declared-shape.ts';
 import { AppendBatch1763703000000 } from './migrations/1763703000000-append-batch.ts';
 import { ReadSlices1763703100000 } from './migrations/1763703100000-read-slices.ts';
+import { ReadPages1763703200000 } from './migrations/1763703200000-read-pages.ts';
 import { Log1763700000000 } from './migrations/1763700000000-log.ts';
 import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts';
 import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
@@ -35,6 +36,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   DeclaredShape1763702200000,
   AppendBatch1763703000000,
   ReadSlices1763703100000,
+  ReadPages1763703200000,
 ];
 
 const MIGRATION_LOCK = 7091720342;

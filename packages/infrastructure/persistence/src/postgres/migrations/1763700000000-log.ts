@@ -221,7 +221,7 @@ const BYTES_BEFORE = `sum(octet_length(e.data)) over (order by e.position rows u
 // It runs with the caller's rights: the policies decide what exists. The tenant is set for this statement's transaction
 // unless the caller has set it for its own, so that one prepared statement and one round trip are enough. A plpgsql
 // function keeps its plan for the session; an SQL function would be planned at every call.
-const READ_STREAM = `
+export const READ_STREAM = `
   create function groundwork.read_stream(
     of_tenant text, of_type text, of_id text, version_from int, version_to int, time_from timestamptz,
     time_to timestamptz, row_count_max int, byte_count_max bigint

@@ -29,6 +29,19 @@ const READ_SLICES = `
     if head <= after then
       return;
     end if;
+    if (select coalesce(sum(octet_length(page.data)), 0) < byte_count_max
+          from (select e.data from event e
+                 where e.position > after and e.position <= after + position_count_max
+                   and e.type = any (of_types) and (e.stream_id % slice_count)::int = any (of_slices)
+                 order by e.position limit row_count_max) page) then
+      return query
+        select null::bigint, (e.stream_id % slice_count)::int, event_text(e, s.type, s.id)
+          from event e join stream s on s.stream_id = e.stream_id
+         where e.position > after and e.position <= after + position_count_max
+           and e.type = any (of_types) and (e.stream_id % slice_count)::int = any (of_slices)
+         order by e.position limit row_count_max;
+      return;
+    end if;
     return query
       select null::bigint, p.slice, p.event
         from (select (e.stream_id % slice_count)::int as slice, event_text(e, s.type, s.id) as event, e.position,
