@@ -27,6 +27,15 @@ describe('S1-65 gw db policies', () => {
     expect(await found()).toEqual([]);
   });
 
+  it('tells of the live table alone what its build and its former table copy', async () => {
+    await run(
+      'drop policy own_tenant on plans.room; create schema groundwork_rebuild_1',
+      'create table groundwork_rebuild_1.room (like plans.room including all)',
+    );
+    expect(await found()).toEqual(['policy-missing: plans.room -, select for groundwork_app']);
+    await run('drop schema groundwork_rebuild_1 cascade');
+  });
+
   it.each([
     [
       'a missing policy',

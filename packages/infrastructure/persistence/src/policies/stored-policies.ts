@@ -25,7 +25,7 @@ export interface StoredPolicy {
   readonly isOfUse: boolean;
 }
 
-/** Every table with a tenant, and every other one that has a policy. */
+/** Every table with a tenant, and every other one that has a policy; what a rebuild keeps beside them is a copy. */
 export const policyTables = async (client: pg.Client): Promise<readonly PolicyTable[]> =>
   (await client.query<PolicyTable>(TABLES)).rows;
 
@@ -36,7 +36,8 @@ const TABLES = `
     select c.oid, c.relrowsecurity and c.relforcerowsecurity as is_forced,
            exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped) as has_tenant
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+     where c.relkind in ('r', 'p') and not c.relispartition
+       and n.nspname !~ '^(pg_|groundwork_rebuild_[0-9]+$)' and n.nspname <> 'information_schema'
   ), needed as (
     select r.oid, role.name as role, command.name as command, command.kind
       from relation r, command, (values ('groundwork_app'), ('groundwork_worker')) role (name)
