@@ -1,5 +1,6 @@
 // All commands of `gw`.
 import { Command } from 'commander';
+import { addArchiveCommands } from './commands/archive.ts';
 import { addCommandCommands } from './commands/commands.ts';
 import { addDatabaseCommands } from './commands/database.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
@@ -33,5 +34,6 @@ export function program(): Command {
   addDatabaseCommands(gw);
   addVerifyCommand(gw);
   addTenantCommands(gw);
+  addArchiveCommands(gw);
   return gw;
 }

@@ -59,6 +59,19 @@ export class DuplicateEvent extends Conflict {
   }
 }
 
+/** The stream was closed and moved out of the log. It can be read; what should be appended was not stored. */
+export class StreamArchived extends Conflict {
+  constructor(stream: string, options?: ErrorOptions) {
+    super(
+      'event-store.stream-archived',
+      `Stream ${stream} is archived; nothing was stored.`,
+      'Bring it back with gw archive restore, then try again.',
+      { stream },
+      options,
+    );
+  }
+}
+
 export interface UnpublishedEvent {
   readonly eventId: string;
   /** What the bus said, or why it could not be asked. */

@@ -41,6 +41,7 @@ export {
   NotPermitted,
   PreconditionFailed,
   PreconditionRequired,
+  StreamArchived,
   Unavailable,
   VersionConflict,
   type InputIssue,

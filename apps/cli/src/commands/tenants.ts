@@ -60,9 +60,9 @@ const addDropCommand = (tenants: Command): Command =>
     .description('delete everything of a tenant, for good')
     .option('--yes <tenant>', 'the name once more: nothing is asked, and nothing can be taken back')
     .action((tenant: string, options: JsonOption & { yes?: string }) =>
-      onDatabase(options, async (url, _settings, output) => {
+      onDatabase(options, async (url, { persistence }, output) => {
         if (options.yes !== tenant) throw unconfirmed(tenant);
-        const rows = await dropTenant(url, tenant, userInfo().username);
+        const rows = await dropTenant(url, tenant, userInfo().username, persistence.archiveDir);
         output.result({ tenant, rows }, countsText(Object.entries(rows)));
       }),
     );

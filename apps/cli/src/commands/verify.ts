@@ -28,6 +28,7 @@ async function verify(url: string, size: number, settings: ProductSettings, outp
     types: await productEventTypes(settings),
     projections: await productProjections(settings),
     sampleSize: size,
+    archiveFolder: settings.persistence.archiveDir,
     onProgress: (line) => output.note(line),
   });
   const { findings } = verification;

@@ -23,6 +23,8 @@ export interface EventTypeDefinition {
   readonly schema?: ZodType;
   /** One for each older version: `{ 1: from1to2, 2: from2to3 }`. */
   readonly upcasters?: Readonly<Record<number, Upcaster | SplittingUpcaster>>;
+  /** Nothing more is expected of a stream whose last event is of this type: in time it may be archived. */
+  readonly closesStream?: boolean;
 }
 export const EventTypeDefinition = port<EventTypeDefinition>('EventTypeDefinition');
 
@@ -70,6 +72,11 @@ export class EventTypes {
   /** The definition of a type, undefined when no context declares it. */
   find(type: string): EventTypeDefinition | undefined {
     return this.#byType.get(type);
+  }
+
+  /** The types that close a stream. */
+  closing(): readonly string[] {
+    return this.all.filter(({ closesStream }) => closesStream).map(({ type }) => type);
   }
 
   /**

@@ -31,7 +31,7 @@ import { postRefetch, requestRefetch } from './features/request-refetch/request-
 import { clientHistory } from './features/show-client/client-history.endpoint.ts';
 import { showClient } from './features/show-client/show-client.endpoint.ts';
 import { CLIENT_MAPPING } from './model/client-mapping.ts';
-import { recordDecider, recordEventOf, recordEventTypes } from './model/client-record.ts';
+import { happeningOf, recordDecider, recordEventOf, recordEventTypes } from './model/client-record.ts';
 import { ENTITY_REGISTRY } from './model/entity-registry.ts';
 
 const EVENT_TYPES = [
@@ -47,7 +47,9 @@ export const clientsModule = (settings: ClientsSettings): ContainerModule => {
   const list = clientList(mapping);
   return new ContainerModule(({ bind }) => {
     for (const type of EVENT_TYPES) {
-      bind(EventTypeDefinition).toConstantValue({ type, declaredIn: '@groundwork/clients', schemaVersion: 1 });
+      const closesStream = happeningOf(type) === 'Deleted';
+      const declared = { type, declaredIn: '@groundwork/clients', schemaVersion: 1, closesStream };
+      bind(EventTypeDefinition).toConstantValue(declared);
     }
     for (const role of clientsRoles) bind(RoleDefinition).toConstantValue(role);
     for (const { streamType, noun } of ENTITY_REGISTRY.values()) {

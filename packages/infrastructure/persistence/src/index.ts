@@ -61,6 +61,8 @@ export { verifyDatabase, type Verification, type VerifyOptions } from './verify/
 export { exportTenant } from './tenants/export-tenant.ts';
 export { importTenant, type ImportReport } from './tenants/import-tenant.ts';
 export type { TenantManifest } from './tenants/tenant-files.ts';
+export { archivable, archiveStreams, type ArchiveOptions, type ArchiveReport } from './archive/archive-streams.ts';
+export { listArchives, restoreStreams, type ArchivedFile } from './archive/restore-streams.ts';
 export {
   dropTenant,
   INSTALLATION_EVENT_TYPES,

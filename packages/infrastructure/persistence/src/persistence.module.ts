@@ -20,6 +20,7 @@ import {
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import type { EntitySchema } from 'typeorm';
+import { Archive } from './archive/archive.ts';
 import { MemoryCommandStore } from './memory/memory-command-store.ts';
 import { MemoryEventStore } from './memory/memory-event-store.ts';
 import { MemoryProjectionStore } from './memory/memory-projection-store.ts';
@@ -66,6 +67,7 @@ export const persistenceModule = (settings: PersistenceSettings, user: Persisten
     if (settings.store === 'memory') bindMemory(options);
     else {
       bindPostgres(options, settings, user);
+      bindLog(options, settings);
       bindNotifications(options, settings);
       bindReadModels(options);
     }
@@ -106,24 +108,6 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
       [Database, EventTypes, Signals],
     )
     .inSingletonScope();
-  bind<EventStore>(EventStore)
-    .toResolvedValue(
-      (database: Database, types: EventTypes, signals: Signals) => new PostgresEventStore(database, types, signals),
-      [Database, EventTypes, Signals],
-    )
-    .inSingletonScope();
-  bind<EventLog>(EventLog)
-    .toResolvedValue(
-      (database: Database, types: EventTypes) => new PostgresEventLog(database, types),
-      [Database, EventTypes],
-    )
-    .inSingletonScope();
-  bind<LogSignal>(LogSignal)
-    .toResolvedValue(
-      (database: Database, types: EventTypes, signals: Signals) => new PostgresLogSignal(database, types, signals),
-      [Database, EventTypes, Signals],
-    )
-    .inSingletonScope();
   bind<CommandStore>(CommandStore)
     .toResolvedValue(
       (database: Database, signals: Signals) => new PostgresCommandStore(database, signals),
@@ -140,6 +124,31 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .toResolvedValue(
       (database: Database, signals: Signals, logger: Logger) => databaseHealth(database, signals, logger),
       [Database, Signals, Logger],
+    )
+    .inSingletonScope();
+}
+
+function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings): void {
+  bind(Archive)
+    .toResolvedValue((database: Database) => new Archive(database, archiveDir), [Database])
+    .inSingletonScope();
+  bind<EventStore>(EventStore)
+    .toResolvedValue(
+      (database: Database, types: EventTypes, signals: Signals, archive: Archive) =>
+        new PostgresEventStore(database, types, signals, archive),
+      [Database, EventTypes, Signals, Archive],
+    )
+    .inSingletonScope();
+  bind<EventLog>(EventLog)
+    .toResolvedValue(
+      (database: Database, types: EventTypes, archive: Archive) => new PostgresEventLog(database, types, archive),
+      [Database, EventTypes, Archive],
+    )
+    .inSingletonScope();
+  bind<LogSignal>(LogSignal)
+    .toResolvedValue(
+      (database: Database, types: EventTypes, signals: Signals) => new PostgresLogSignal(database, types, signals),
+      [Database, EventTypes, Signals],
     )
     .inSingletonScope();
 }

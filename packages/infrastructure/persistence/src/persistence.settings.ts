@@ -66,6 +66,13 @@ export const persistenceSettings = z.object({
     variable: 'GW_DB_IDLE_TRANSACTION_TIMEOUT_MS',
     description: 'After this long without a statement an open transaction is ended by the database.',
   }),
+  archiveDir: setting(z.string().min(1).optional(), {
+    variable: 'GW_ARCHIVE_DIR',
+    description:
+      'The folder of archived streams, the same for api, worker and `gw archive`. Back it up like the database: what is ' +
+      'archived is nowhere else. Without it archived streams cannot be read.',
+    allowed: 'a path',
+  }),
   slowQueryMs: wholeNumberSetting(1, 600_000, 500, {
     variable: 'GW_DB_SLOW_QUERY_MS',
     description: 'Statements that take longer are logged, without their parameters.',

@@ -27,6 +27,7 @@ import {
   type TenantBacklog,
 } from '@groundwork/application';
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
+import { isInRange } from '../stream-range.ts';
 import { WakeUp } from './wake-up.ts';
 
 /** What is stored, apart from the program that reads it: several stores may share one log. */
@@ -200,15 +201,6 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     }
     return page;
   }
-}
-
-function isInRange(event: StoredEvent, { fromVersion, toVersion, from, to }: StreamRange): boolean {
-  return (
-    event.streamVersion >= (fromVersion ?? 1) &&
-    event.streamVersion <= (toVersion ?? Infinity) &&
-    (from === undefined || event.occurredAt >= from) &&
-    (to === undefined || event.occurredAt < to)
-  );
 }
 
 const correlationOf = ({ metadataText }: StoredEvent): string =>

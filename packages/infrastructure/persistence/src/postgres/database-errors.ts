@@ -1,6 +1,6 @@
 // Which database errors pass by themselves, and what they are called outside.
 import { CodedError } from '@groundwork/domain';
-import { aheadOfLog, Unavailable } from '@groundwork/application';
+import { aheadOfLog, StreamArchived, Unavailable } from '@groundwork/application';
 
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
@@ -19,6 +19,12 @@ const CONNECTION_MESSAGES =
 const TRANSIENT_STATES = /^(08|40|53|57P|58|55P03|57014|25006|25P03)/;
 /** Raised by the trigger that lets no checkpoint go on over another log. */
 const AHEAD_OF_LOG_STATE = 'GW001';
+/** Raised where somebody would go on as if an archived stream had never been. */
+const STREAM_ARCHIVED_STATE = 'GW002';
+/** Raised for a page of the log that would leave archived events out. */
+export const EVENTS_ARCHIVED_STATE = 'GW003';
+/** Raised when what is to be archived or restored is not what was written. */
+export const ARCHIVE_DIFFERS_STATE = 'GW004';
 // Classes 22 data exception, 23 constraint, 54 more than PostgreSQL can hold.
 const REFUSED_DATA_STATES = /^(22|23|54)/;
 
@@ -42,11 +48,13 @@ export const isConnectionEnded = (error: unknown): boolean =>
     /connection (terminated|ended)|not queryable/i.test(error.message));
 
 /** The statement's data is at fault and will be at the next attempt, too. */
-export const isDataRefused = (error: unknown): boolean => REFUSED_DATA_STATES.test(codeOf(error));
+export const isDataRefused = (error: unknown): boolean =>
+  error instanceof StreamArchived || REFUSED_DATA_STATES.test(codeOf(error));
 
 /** The database's own error as one of ours: Unavailable for what passes, anything else unchanged. */
 export function translated(error: unknown): unknown {
   if (error instanceof CodedError) return error;
+  if (codeOf(error) === STREAM_ARCHIVED_STATE) return new StreamArchived((error as Error).message, { cause: error });
   if (codeOf(error) === AHEAD_OF_LOG_STATE) return aheadOfLog((error as Error).message, { cause: error });
   if (isConnectionLost(error) || TRANSIENT_STATES.test(codeOf(error))) {
     return new Unavailable(

@@ -3,6 +3,7 @@ import { Misconfigured } from '@groundwork/application';
 import pg from 'pg';
 import { DataSource, type EntitySchema, type MigrationInterface } from 'typeorm';
 import { codeOf } from './database-errors.ts';
+import { Archive1763703500000 } from './migrations/1763703500000-archive.ts';
 import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkpoint-events.ts';
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
@@ -37,6 +38,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   AppendBatch1763703000000,
   ReadSlices1763703100000,
   ReadPages1763703200000,
+  Archive1763703500000,
 ];
 
 const MIGRATION_LOCK = 7091720342;

@@ -2,6 +2,7 @@
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import {
   DuplicateEvent,
+  StreamArchived,
   VersionConflict,
   prepareEvents,
   refuseMalformedExpectation,
@@ -15,6 +16,8 @@ import {
   type SchemaVersions,
   type StreamRange,
 } from '@groundwork/application';
+import { Archive } from '../archive/archive.ts';
+import { isInRange } from '../stream-range.ts';
 import { AppendQueue, type AppendVerdict, type PreparedAppend } from './append-queue.ts';
 import { appendBatch } from './append-statement.ts';
 import { isDataRefused } from './database-errors.ts';
@@ -30,12 +33,14 @@ export class PostgresEventStore implements EventStore {
   readonly #database: Database;
   readonly #types: EventTypes;
   readonly #signals: Signals;
+  readonly #archive: Archive;
   readonly #queue: AppendQueue;
 
-  constructor(database: Database, types: EventTypes, signals: Signals) {
+  constructor(database: Database, types: EventTypes, signals: Signals, archive = new Archive(database, undefined)) {
     this.#database = database;
     this.#types = types;
     this.#signals = signals;
+    this.#archive = archive;
     this.#queue = new AppendQueue(
       (batch, checkIds) => appendBatch((statement) => database.queryInOrder(statement), batch, checkIds),
       isDataRefused,
@@ -55,7 +60,10 @@ export class PostgresEventStore implements EventStore {
     while (from <= to && left > 0) {
       const rowCountMax = Math.min(left, PAGE_ROWS_MAX);
       const bounds = [from, to, range.from, range.to, rowCountMax];
-      const page = this.#events(await this.#read<EventRow>('read_stream', tenant, stream, bounds));
+      const rows = await this.#read<EventRow>('read_stream', tenant, stream, bounds).catch(undefinedIfArchived);
+      if (rows === undefined)
+        return yield* this.#readArchived(tenant, stream, { ...range, fromVersion: from, limit: left });
+      const page = this.#events(rows);
       yield* page;
       if (!hasMore(page, rowCountMax)) return;
       left -= page.length;
@@ -65,7 +73,10 @@ export class PostgresEventStore implements EventStore {
 
   async readFromSnapshot(tenant: TenantId, stream: StreamId, { from, to }: SchemaVersions): Promise<FromSnapshot> {
     const bounds = [from, to, PAGE_ROWS_MAX];
-    const rows = await this.#read<FromSnapshotRow>('read_from_snapshot', tenant, stream, bounds);
+    const rows = await this.#read<FromSnapshotRow>('read_from_snapshot', tenant, stream, bounds).catch(
+      undefinedIfArchived,
+    );
+    if (rows === undefined) return { snapshot: undefined, later: this.#readArchived(tenant, stream) };
     const snapshot = snapshotOf(rows[0]);
     const page = this.#events(snapshot === undefined ? rows : rows.slice(1));
     return { snapshot, later: this.#from(page, tenant, stream) };
@@ -76,6 +87,19 @@ export class PostgresEventStore implements EventStore {
     yield* page;
     if (!hasMore(page, PAGE_ROWS_MAX)) return;
     yield* this.readStream(tenant, stream, { fromVersion: page.at(-1)!.streamVersion + 1 });
+  }
+
+  async *#readArchived(tenant: TenantId, stream: StreamId, range: StreamRange = {}): AsyncIterable<LoggedEvent> {
+    const archived = await this.#archive.readStream({ tenant, ...stream });
+    // It was brought back meanwhile.
+    if (archived === undefined) return yield* this.readStream(tenant, stream, range);
+    let left = range.limit ?? Infinity;
+    for await (const { row } of archived) {
+      for (const event of this.#events([row]).filter((candidate) => isInRange(candidate, range))) {
+        if (left-- <= 0) return;
+        yield event;
+      }
+    }
   }
 
   #read<R extends EventRow>(
@@ -107,9 +131,29 @@ export class PostgresEventStore implements EventStore {
         values,
       }),
     );
+    if (rows.length === 0 && query.stream !== undefined) return this.#queryArchived(tenant, query, query.stream);
     return this.#events(rows);
   }
+
+  async #queryArchived(tenant: TenantId, query: EventQuery, stream: StreamId): Promise<readonly LoggedEvent[]> {
+    const found: LoggedEvent[] = [];
+    for await (const { row } of (await this.#archive.readStream({ tenant, ...stream })) ?? []) {
+      found.push(...this.#events([row]).filter((event) => isAskedFor(event, query)));
+      if (found.length >= query.limit) break;
+    }
+    return found.slice(0, query.limit);
+  }
 }
+
+const isAskedFor = (event: LoggedEvent, { after, type, source, correlationId }: EventQuery): boolean =>
+  event.position > after &&
+  (type === undefined || event.type === type) &&
+  (source === undefined || event.source === source) &&
+  (correlationId === undefined || event.metadata.correlationId === correlationId);
+
+const undefinedIfArchived = (error: unknown): undefined => {
+  if (!(error instanceof StreamArchived)) throw error;
+};
 
 /** Checks and serialises an append; throws InvalidInput for what no store may take. */
 export function prepareAppend(append: Append, types: EventTypes): PreparedAppend {

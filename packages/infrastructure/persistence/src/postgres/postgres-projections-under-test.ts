@@ -1,6 +1,7 @@
 // Read models and their projections in PostgreSQL, for the specs of this folder.
 import type { EventTypes, Projection } from '@groundwork/application';
 import { MemoryLogger, type EventStoreUnderTest, type ProjectionStoreUnderTest } from '@groundwork/testing';
+import { Archive } from '../archive/archive.ts';
 import type { DatabaseOptions } from './database.ts';
 import { PostgresCommandStore } from './postgres-command-store.ts';
 import { PostgresDeadLetters } from './postgres-dead-letters.ts';
@@ -24,14 +25,16 @@ export const postgresProjectionsUnderTest = async (
   types: EventTypes,
   options: Partial<DatabaseOptions> = {},
   begin: () => Promise<PostgresUnderTest> = postgresUnderTest,
+  archiveFolder?: string,
 ): Promise<PostgresProjectionsUnderTest> => {
   const postgres = await begin();
   await postgres.administrator.query(TABLE);
   const worker = postgres.connect('groundwork_worker', options);
+  const archive = new Archive(worker, archiveFolder);
   const signals = new Signals(worker, postgres.url, new MemoryLogger());
   const open = (known: EventTypes): EventStoreUnderTest => ({
-    events: new PostgresEventStore(worker, known, signals),
-    log: new PostgresEventLog(worker, known),
+    events: new PostgresEventStore(worker, known, signals, archive),
+    log: new PostgresEventLog(worker, known, archive),
     signal: new PostgresLogSignal(worker, known, signals),
   });
   return {

@@ -8,13 +8,15 @@ import { tenantTables, type TenantTable } from './tenant-tables-under-test.ts';
 
 const NOT_PERMITTED = '42501';
 const ROLES = ['groundwork_app', 'groundwork_worker'] as const;
-// The worker follows the log of all tenants, with its snapshots, and finds the streams that it has parked.
+// The worker follows the log of all tenants, with snapshots and archive, and finds the streams that it has parked.
 const SEEN_WHOLE_BY_WORKER = [
   'groundwork.event',
   'groundwork.stream',
   'groundwork.recorded_event',
   'groundwork.parked_stream',
   'groundwork.snapshot',
+  'groundwork.archive',
+  'groundwork.archived_stream',
 ];
 
 let postgres: PostgresUnderTest;

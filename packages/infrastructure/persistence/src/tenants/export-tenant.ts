@@ -13,23 +13,27 @@ const DERIVED: ReadonlySet<string> = new Set([
   'groundwork.stream',
   'groundwork.command_key',
   'groundwork.rebuild_difference',
+  'groundwork.archive',
+  'groundwork.archived_stream',
 ]);
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_ROWS_MAX = 500;
 
 /**
  * Writes the tenant into an empty or new folder, in constant memory, beside programs that go on working. Exact texts
- * stay exact. Throws Conflict `tenant.folder-not-empty`, NotFound `tenant.unknown`.
+ * stay exact. Throws Conflict `tenant.folder-not-empty`, `tenant.archived`; NotFound `tenant.unknown`.
  */
 export async function exportTenant(url: string, tenantName: string, folder: string): Promise<TenantManifest> {
   const tenant = parseTenantId(tenantName);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) throw folderNotEmpty(folder);
   return inTransaction(url, 'isolation level repeatable read, read only', async (client) => {
+    await refuseArchived(client, tenant);
     const tables: TenantManifest['tables'] = [];
     for (const table of await tenantTables(client)) {
       if (DERIVED.has(table.name)) continue;
-      const facts = await writeLines(folder, `${table.name}.jsonl`, rowsOf(client, table, tenant));
+      const rows = linesOf(client, rowsOf(table, client.escapeLiteral(tenant)));
+      const facts = await writeLines(folder, `${table.name}.jsonl`, rows);
       tables.push({ ...facts, table: table.name, isReadModel: table.isReadModel });
     }
     if (tables.every(({ rows }) => rows === 0)) throw unknownTenant(tenant);
@@ -54,9 +58,9 @@ const FACTS = `
          min(position)::text as "firstPosition", max(position)::text as "lastPosition"
     from groundwork.event where tenant = $1`;
 
-/** A cursor, in steps of about a megabyte: how many rows that is, the last step tells. */
-async function* rowsOf(client: pg.Client, table: TenantTable, tenant: string): AsyncIterable<readonly string[]> {
-  await client.query(declaration(table, client.escapeLiteral(tenant)));
+/** Rows as JSON through a cursor, in steps of about a megabyte: how many rows that is, the last step tells. */
+export async function* linesOf(client: pg.Client, select: string): AsyncIterable<readonly string[]> {
+  await client.query(`declare exported no scroll cursor for select to_jsonb(row)::text as line from (${select}) row`);
   for (let count = 50; ;) {
     const { rows } = await client.query<{ line: string }>(`fetch ${count} from exported`);
     if (rows.length === 0) break;
@@ -68,19 +72,27 @@ async function* rowsOf(client: pg.Client, table: TenantTable, tenant: string): A
 }
 
 /** Streams have other numbers elsewhere: a row that names one carries its type and id instead. */
-function declaration({ name, columns, keyColumns }: TenantTable, tenant: string): string {
+function rowsOf({ name, columns, keyColumns }: TenantTable, tenant: string): string {
   const order = ORDER[name] ?? (keyColumns.length > 0 ? keyColumns.join(', ') : '1');
-  const rows = columns.some(isStreamNumber)
+  return columns.some(isStreamNumber)
     ? `select s.type as stream_type, s.id as stream_name, t.*
-         from ${name} t join groundwork.stream s using (stream_id) where t.tenant = ${tenant}`
-    : `select t.* from ${name} t where t.tenant = ${tenant}`;
-  return `declare exported no scroll cursor for
-            select to_jsonb(row)::text as line from (${rows}) row order by ${order}`;
+         from ${name} t join groundwork.stream s using (stream_id) where t.tenant = ${tenant} order by ${order}`
+    : `select t.* from ${name} t where t.tenant = ${tenant} order by ${order}`;
 }
 
 /** The bigint that joins groundwork.stream; a text of that name is the id of a stream. */
 export const isStreamNumber = ({ name, type }: { name: string; type: string }): boolean =>
   name === 'stream_id' && type === 'bigint';
+
+async function refuseArchived(client: pg.Client, tenant: string): Promise<void> {
+  const { rowCount } = await client.query('select from groundwork.archive where tenant = $1 limit 1', [tenant]);
+  if (rowCount === 0) return;
+  throw new Conflict(
+    'tenant.archived',
+    `Streams of tenant ${tenant} are archived, and would be missing.`,
+    'Bring them back with gw archive restore --all, then export.',
+  );
+}
 
 const folderNotEmpty = (folder: string): Conflict =>
   new Conflict('tenant.folder-not-empty', `${folder} is not empty.`, 'Name a folder that is new or empty.');

@@ -112,7 +112,8 @@ export async function verifyFiles(folder: string, { tables }: TenantManifest): P
   }
 }
 
-async function factsOf(folder: string, name: string): Promise<Pick<FileFacts, 'bytes' | 'sha256'> | undefined> {
+/** Undefined when there is no such file. */
+export async function factsOf(folder: string, name: string): Promise<Pick<FileFacts, 'bytes' | 'sha256'> | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;
   try {

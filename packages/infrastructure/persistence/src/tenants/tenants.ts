@@ -1,6 +1,9 @@
 // Who the tenants of a database are, and taking one out for good.
-import type { EventTypeDefinition } from '@groundwork/application';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Misconfigured, NotFound, type EventTypeDefinition } from '@groundwork/application';
 import { parseTenantId } from '@groundwork/domain';
+import type pg from 'pg';
 import { unknownTenant } from './export-tenant.ts';
 import { asOwner, inTransaction, tenantTables } from './owner-session.ts';
 
@@ -8,6 +11,8 @@ import { asOwner, inTransaction, tenantTables } from './owner-session.ts';
 export const INSTALLATION_EVENT_TYPES: readonly EventTypeDefinition[] = [
   { type: 'TenantDropped', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
   { type: 'TenantImported', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
+  { type: 'StreamsArchived', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
+  { type: 'StreamsRestored', declaredIn: '@groundwork/persistence', schemaVersion: 1 },
 ];
 
 export interface TenantFacts {
@@ -35,13 +40,32 @@ export const listDroppedTenants = (url: string): Promise<readonly TenantDrop[]> 
 
 /**
  * Deletes every row of the tenant, in every table that there is, and leaves an event `TenantDropped` with who, when and
- * how many. All or nothing. Whoever still holds a token of the tenant can begin it anew. Throws NotFound
- * `tenant.unknown`.
+ * how many. All or nothing; then its folder in the archive is deleted, also by a repetition that finds no row any more.
+ * Whoever still holds a token of the tenant can begin it anew. Throws NotFound `tenant.unknown`, Misconfigured
+ * `tenant.archive-unknown` when it has archived streams and nobody says where.
  */
-export const dropTenant = async (url: string, tenantName: string, by: string): Promise<TenantDrop['rows']> => {
+export const dropTenant = async (
+  url: string,
+  tenantName: string,
+  by: string,
+  archiveFolder?: string,
+): Promise<TenantDrop['rows']> => {
   const tenant = parseTenantId(tenantName);
-  return inTransaction(url, 'read write', async (client) => {
+  const removeFiles = async (): Promise<void> => {
+    if (archiveFolder !== undefined) await rm(join(archiveFolder, tenant), { recursive: true, force: true });
+  };
+  const rows = await dropRows(url, tenant, by, archiveFolder).catch(async (error: unknown) => {
+    if (error instanceof NotFound) await removeFiles();
+    throw error;
+  });
+  await removeFiles();
+  return rows;
+};
+
+const dropRows = (url: string, tenant: string, by: string, archiveFolder?: string): Promise<TenantDrop['rows']> =>
+  inTransaction(url, 'read write', async (client) => {
     await tenantTables(client);
+    if (archiveFolder === undefined) await refuseArchived(client, tenant);
     const { rows } = await client.query<{ counts: TenantDrop['rows'] }>(
       'select groundwork.drop_tenant($1, $2) as counts',
       [tenant, by],
@@ -49,7 +73,16 @@ export const dropTenant = async (url: string, tenantName: string, by: string): P
     if (Object.keys(rows[0]!.counts).length === 0) throw unknownTenant(tenant);
     return rows[0]!.counts;
   });
-};
+
+async function refuseArchived(client: pg.Client, tenant: string): Promise<void> {
+  const { rowCount } = await client.query('select from groundwork.archive where tenant = $1 limit 1', [tenant]);
+  if (rowCount === 0) return;
+  throw new Misconfigured(
+    'tenant.archive-unknown',
+    `Streams of tenant ${tenant} are archived, and would be left behind; nothing was dropped.`,
+    'Let GW_ARCHIVE_DIR name the folder, so that they are deleted, too.',
+  );
+}
 
 // The tenants are found by leaps along the index, however many events each has.
 const LIST = `

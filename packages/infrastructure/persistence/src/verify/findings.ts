@@ -86,6 +86,14 @@ const CHECKS = {
     'Rows belong to no stream of their tenant',
     'Somebody wrote past Groundwork. Build the read model anew: gw projections rebuild NAME.',
   ],
+  'archive-damaged': [
+    'Files of the archive cannot be read as they were written',
+    'Bring them back from a backup of the folder that GW_ARCHIVE_DIR names.',
+  ],
+  'archived-stream-live': [
+    'Streams are in the log and in the archive',
+    'Somebody wrote past Groundwork. Compare the rows with the file, and take out those that are not in it.',
+  ],
   'row-differs': [
     'Rows are not what their events give',
     'Somebody wrote past Groundwork, or the code has changed without a new schemaVersion. gw projections rebuild NAME.',

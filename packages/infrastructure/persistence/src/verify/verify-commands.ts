@@ -47,7 +47,9 @@ async function missing({ client }: Inspection, named: readonly Named[]): Promise
   if (named.length === 0) return [];
   const { rows } = await client.query<{ n: string }>(
     `select n from unnest($1::bigint[], $2::text[]) with ordinality as named (position, tenant, n)
-      where not exists (select from groundwork.event e where e.position = named.position and e.tenant = named.tenant)`,
+      where not exists (select from groundwork.event e where e.position = named.position and e.tenant = named.tenant)
+        and not exists (select from groundwork.archived_stream a
+                         where a.tenant = named.tenant and named.position between a.first_position and a.last_position)`,
     [named.map(({ position }) => position), named.map(({ command }) => command.tenant)],
   );
   return rows.map(({ n }) => named[Number(n) - 1]!);

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { codeOf, translated } from '../postgres/database-errors.ts';
 import { asOwner } from '../postgres/owner-connection.ts';
 import { Findings, type Finding } from './findings.ts';
+import { verifyArchive } from './verify-archive.ts';
 import { verifyCommands } from './verify-commands.ts';
 import { verifyFacts } from './verify-facts.ts';
 import { verifyLog } from './verify-log.ts';
@@ -14,6 +15,8 @@ export interface VerifyOptions {
   readonly projections: readonly Projection[];
   /** How many streams, chosen at random, are replayed and compared with the read models. */
   readonly sampleSize: number;
+  /** What GW_ARCHIVE_DIR names; without it archived streams are a finding. */
+  readonly archiveFolder?: string | undefined;
   /** Hears from time to time how far it is. */
   readonly onProgress: (line: string) => void;
 }
@@ -56,6 +59,7 @@ async function verify(client: pg.Client, options: VerifyOptions): Promise<Verifi
   const inspection: Inspection = { ...options, client, findings: new Findings(), head: BigInt(rows[0]!.head) };
   const events = await verifyLog(inspection);
   await verifyFacts(inspection);
+  await verifyArchive(inspection);
   const commands = await verifyCommands(inspection);
   const { replayedStreams, notCompared } = await verifyReadModels(inspection);
   return { events, commands, replayedStreams, notCompared, findings: inspection.findings.all() };

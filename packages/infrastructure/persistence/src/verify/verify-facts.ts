@@ -27,6 +27,8 @@ const FACTS: readonly (readonly [check: CheckName, places: string])[] = [
       where $1::bigint is not null
         and a.stream_version > coalesce(
               (select max(e.stream_version) from groundwork.stream s join groundwork.event e using (stream_id)
+                where s.tenant = a.tenant and s.type = a.type and s.id = a.id),
+              (select r.event_count from groundwork.stream s join groundwork.archived_stream r using (stream_id)
                 where s.tenant = a.tenant and s.type = a.type and s.id = a.id), 0)`,
   ],
   [
@@ -63,7 +65,15 @@ const FACTS: readonly (readonly [check: CheckName, places: string])[] = [
       where $1::bigint is not null
         and not exists (select from groundwork.event e join groundwork.stream s using (stream_id)
                          where e.position = p.position and e.event_id = p.event_id and e.tenant = p.tenant
-                           and s.type = p.stream_type and s.id = p.stream_id)`,
+                           and s.type = p.stream_type and s.id = p.stream_id)
+        and not exists (select from groundwork.archived_stream a join groundwork.stream s using (stream_id)
+                         where s.tenant = p.tenant and s.type = p.stream_type and s.id = p.stream_id)`,
+  ],
+  [
+    'archived-stream-live',
+    `select 'tenant ' || a.tenant || ', stream number ' || a.stream_id as place
+       from groundwork.archived_stream a
+      where $1::bigint is not null and exists (select from groundwork.event e where e.stream_id = a.stream_id)`,
   ],
 ];
 

@@ -102,7 +102,7 @@ const RECORDED_EVENT = `
 // every append finds its stream as expected is judged by one comparison: 6 to 12 % more appends a second than one by
 // one. Verdicts are values, because an SQL error would cost the caller its connection: 0 stored, 1 version conflict,
 // 2 repeated, 3 the first event id is taken by other content.
-const APPEND = `
+export const APPEND = `
   create function groundwork.append_events(
     a_tenant text[], a_type text[], a_id text[], a_expected int[], a_first int[], a_count int[], check_ids boolean,
     e_append int[], e_number int[], e_id uuid[], e_type text[], e_schema int[], e_source text[], e_occurred_ms float8[],
@@ -262,7 +262,7 @@ const WITHIN_TENANT = `
 
 // Only dropped tenants leave gaps in the positions, so a window of them bounds the work of one page however rare
 // the wanted types are.
-const READ_LOG = `
+export const READ_LOG = `
   create function groundwork.read_log(
     after bigint, position_count_max int, row_count_max int, of_types text[], of_slice int, of_slices int,
     byte_count_max bigint

@@ -17,7 +17,7 @@ export class AppendBatch1763703000000 implements MigrationInterface {
 // append_events, which judges appends one by one. Each statement costs some 20 µs to set up whatever it does, and a
 // batch of 32 appends took 960 µs of the server in seven of them and 840 in these. The lock is taken by an assignment,
 // which is evaluated without a statement. `contended` tells a process that another one was writing.
-const APPEND_BATCH = `
+export const APPEND_BATCH = `
   create function groundwork.append_batch(
     a_tenant text[], a_type text[], a_id text[], a_expected int[], a_first int[], a_count int[], check_ids boolean,
     e_append int[], e_number int[], e_id uuid[], e_type text[], e_schema int[], e_source text[], e_occurred_ms float8[],

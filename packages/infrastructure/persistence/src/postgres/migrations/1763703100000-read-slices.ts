@@ -16,7 +16,7 @@ export class ReadSlices1763703100000 implements MigrationInterface {
 // The first row is the head alone. All is seen at one moment, because the function is stable: what the page does not
 // hold below that head does not exist. Of four slices that stand at one place a worker reads the events once, where it
 // took eight round trips and looked at every event four times.
-const READ_SLICES = `
+export const READ_SLICES = `
   create function groundwork.read_slices(
     after bigint, position_count_max int, row_count_max int, of_types text[], of_slices int[], slice_count int,
     byte_count_max bigint

@@ -17,7 +17,7 @@ export class ReadPages1763703200000 implements MigrationInterface {
 // The sum of a page's sizes takes 0.2 µs for an event; the running sum that tells where a heavy page has to end takes
 // 2.1, and so it is made for heavy pages only: 119, 345 and 2,840 µs for 10, 100 and 1,000 events instead of 169, 518
 // and 4,720. The tenant is set by an assignment, which costs no statement; `within_tenant` says when.
-const READ_STREAM_BY_PAGES = `
+export const READ_STREAM_BY_PAGES = `
   create or replace function groundwork.read_stream(
     of_tenant text, of_type text, of_id text, version_from int, version_to int, time_from timestamptz,
     time_to timestamptz, row_count_max int, byte_count_max bigint
