@@ -4,16 +4,13 @@ export { CodedError, Refusal, type ErrorDetails } from '@groundwork/domain';
 export { EventSourcedAggregates } from './aggregates/event-sourced-aggregates.ts';
 export { loadStream, type EventSourcedModel, type LoadedStream } from './aggregates/load-stream.ts';
 export { Snapshots, type SnapshotPolicy, type SnapshotUpcaster } from './aggregates/snapshots.ts';
-export {
-  COMMAND_CONSUMER_DEFAULTS,
-  CommandConsumer,
-  type CommandConsumerPorts,
-  type CommandConsumerSettings,
-} from './commands/command-consumer.ts';
+export { COMMAND_CONSUMER_DEFAULTS, type CommandConsumerSettings } from './commands/command-consumer-settings.ts';
+export { CommandConsumer, type CommandConsumerPorts } from './commands/command-consumer.ts';
 export type { CommandContext } from './commands/command-context.ts';
 export { commandErrorOf, errorOfCommand } from './commands/command-error.ts';
 export { CommandHandler } from './commands/command-handler.ts';
 export { CommandPipeline, type CommandPipelinePorts } from './commands/command-pipeline.ts';
+export type { CommandRetryPolicy } from './commands/command-retry.ts';
 export { decideAndAppend, type Decision } from './commands/decide-and-append.ts';
 export { Commands, type Executed, type Submission, type SubmitSettings } from './commands/submit-command.ts';
 export {

@@ -63,6 +63,7 @@ describe('Refusal', () => {
     expect({ ...refusal, name: refusal.name, message: refusal.message }).toEqual({
       name: 'Refusal',
       code: 'counter.not-more',
+      isRetryable: false,
       message: '0 is not more.',
       next: 'Give a positive number.',
       details: { by: 0 },

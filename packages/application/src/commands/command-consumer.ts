@@ -12,43 +12,21 @@ import {
 import type { Logger } from '../ports/logger.ts';
 import type { Counter, Metrics } from '../ports/metrics.ts';
 import { BacklogReport } from './backlog-report.ts';
+import { COMMAND_CONSUMER_DEFAULTS, type CommandConsumerSettings } from './command-consumer-settings.ts';
 import { commandErrorOf, gaveUp, isFinal, isPassing } from './command-error.ts';
 import type { CommandPipeline } from './command-pipeline.ts';
+import { delayMsOf, exhausted, type CommandRetryPolicy } from './command-retry.ts';
 import { HeldCommands } from './held-commands.ts';
 import { OrderChains } from './order-chains.ts';
 
 export interface CommandConsumerPorts {
   readonly queue: CommandQueue;
   readonly store: CommandStore;
-  readonly pipeline: Pick<CommandPipeline, 'run'>;
+  readonly pipeline: Pick<CommandPipeline, 'run' | 'retryOf'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
-
-export interface CommandConsumerSettings {
-  /** Names this process among all that run commands. */
-  readonly owner: string;
-  readonly concurrencyMax: number;
-  /** So long after the last sign of life another worker runs again what this one held. */
-  readonly leaseMs: number;
-  /** How often a command may meet errors that nobody foresaw, or end its process, before it fails. */
-  readonly attemptsMax: number;
-  readonly pollIntervalMs: number;
-  readonly retryDelayMs: number;
-  readonly retryDelayMaxMs: number;
-  readonly reportIntervalMs: number;
-}
-
-export const COMMAND_CONSUMER_DEFAULTS: Omit<CommandConsumerSettings, 'owner'> = {
-  concurrencyMax: 32,
-  leaseMs: 60_000,
-  attemptsMax: 10,
-  pollIntervalMs: 500,
-  retryDelayMs: 100,
-  retryDelayMaxMs: 60_000,
-  reportIntervalMs: 1_000,
-};
 
 /** A command, and the name under which it was claimed. */
 interface Claim {
@@ -189,22 +167,22 @@ export class CommandConsumer {
 
   async #handle(claim: Claim, stop: AbortSignal): Promise<Ending> {
     const { command, owner } = claim;
-    const { attemptsMax } = this.#settings;
+    const policy = this.#policyOf(command);
     // The attempts before this one were claimed and never given back: they ended their process.
-    if (command.attempts > attemptsMax) return this.#fail(claim, gaveUp(attemptsMax), stop);
+    if (command.attempts > policy.attemptsMax) return this.#fail(claim, gaveUp(policy.attemptsMax), stop);
     let result: CommandResult;
     try {
       result = await this.#ports.pipeline.run(command);
     } catch (error) {
       if (isFinal(error)) return this.#fail(claim, error, stop);
-      if (!isPassing(error) && command.attempts >= attemptsMax) {
+      if (!isPassing(error) && command.attempts >= policy.attemptsMax) {
         this.#warn('A command could not be run; it is not tried again.', error, command);
-        return this.#fail(claim, gaveUp(command.attempts, error), stop);
+        return this.#fail(claim, exhausted(command.attempts, error), stop);
       }
       this.#warn('A command could not be run; it is tried again.', error, command);
       if (isPassing(error)) return this.#putBack(claim, this.#waitMsOf(command), stop);
       return this.#giveBack(claim, stop, () =>
-        this.#ports.store.release(command, owner, this.#backoffMs(command.attempts)),
+        this.#ports.store.release(command, owner, delayMsOf(policy, command.attempts)),
       );
     }
     const isTold = await this.#untilDone(() => this.#ports.store.complete(command, owner, result), stop);
@@ -289,10 +267,11 @@ export class CommandConsumer {
 
   /** However long the store was away: once it is back, the work goes on within one look. */
   #awayMs(failures: number): number {
-    return Math.min(this.#backoffMs(failures), this.#settings.pollIntervalMs);
+    return Math.min(delayMsOf(this.#settings, failures), this.#settings.pollIntervalMs);
   }
 
-  #backoffMs(attempts: number): number {
-    return Math.min(this.#settings.retryDelayMaxMs, this.#settings.retryDelayMs * 2 ** Math.min(attempts - 1, 20));
+  /** What the handler of the command says goes before what is set for the worker. */
+  #policyOf({ type }: StoredCommand): CommandRetryPolicy {
+    return { ...this.#settings, ...this.#ports.pipeline.retryOf(type) };
   }
 }

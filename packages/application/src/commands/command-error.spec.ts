@@ -57,6 +57,12 @@ describe('the error of a command', () => {
     expect(errorOfCommand(commandErrorOf(conflict))).toMatchObject({ code: conflict.code, details: conflict.details });
   });
 
+  it('S1-43 can be told when a rule refuses for now, and may end otherwise the next time', () => {
+    const refused = new Refusal(...parts, { limit: 3 }, { isRetryable: true });
+    expect([isAnswer(refused), isFinal(refused), isPassing(refused)]).toEqual([true, false, false]);
+    expect(errorOfCommand(commandErrorOf(refused))).toMatchObject({ code: refused.code, details: refused.details });
+  });
+
   it('passes by itself when a part is away or the program is too old, and not otherwise', () => {
     expect(isPassing(new Unavailable(...parts))).toBe(true);
     expect(isPassing(new Misconfigured('command.no-handler', 'Nobody.', 'Bind it.'))).toBe(true);

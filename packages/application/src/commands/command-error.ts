@@ -51,7 +51,7 @@ export function isAnswer(error: unknown): error is CodedError {
  * about the command yet: it is tried again.
  */
 export function isFinal(error: unknown): error is CodedError {
-  return isAnswer(error) && !(error instanceof VersionConflict);
+  return isAnswer(error) && !(error instanceof VersionConflict) && !(error instanceof Refusal && error.isRetryable);
 }
 
 /**

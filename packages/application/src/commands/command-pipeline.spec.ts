@@ -113,4 +113,17 @@ describe('CommandPipeline', () => {
       expect.objectContaining({ code: 'command.declared-twice' }),
     );
   });
+
+  it.each([{ attemptsMax: 0 }, { attemptsMax: 1.5 }, { retryDelayMs: -1 }, { retryDelayMaxMs: Infinity }])(
+    'refuses the retry policy %j, and gives those it takes',
+    (retry) => {
+      const { handler, access } = newPipeline();
+      const ports = { access, metrics: new MemoryMetrics(), tracer: new MemoryTracer(), clock };
+      expect(() => new CommandPipeline([{ ...handler, retry }], ports)).toThrow(
+        expect.objectContaining({ code: 'command.malformed-retry' }),
+      );
+      const taken = new CommandPipeline([{ ...handler, retry: { attemptsMax: 2 } }], ports);
+      expect([taken.retryOf(handler.type), taken.retryOf('notes.unknown')]).toEqual([{ attemptsMax: 2 }, {}]);
+    },
+  );
 });

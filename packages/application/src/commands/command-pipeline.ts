@@ -10,6 +10,7 @@ import type { SpanFacts, Tracer } from '../ports/tracer.ts';
 import type { CommandContext } from './command-context.ts';
 import { isFinal } from './command-error.ts';
 import type { CommandHandler } from './command-handler.ts';
+import { refuseMalformedRetry, type CommandRetryPolicy } from './command-retry.ts';
 
 export interface CommandPipelinePorts {
   readonly access: Access;
@@ -23,7 +24,7 @@ export class CommandPipeline {
   readonly #ports: CommandPipelinePorts;
   readonly #durations: Histogram;
 
-  /** Throws Misconfigured `command.declared-twice` when two handlers claim one type. */
+  /** Throws Misconfigured `command.declared-twice` when two handlers claim one type, and `command.malformed-retry`. */
   constructor(handlers: readonly CommandHandler[], ports: CommandPipelinePorts) {
     for (const handler of handlers) {
       if (this.#handlers.has(handler.type)) {
@@ -33,6 +34,7 @@ export class CommandPipeline {
           'Rename one of them.',
         );
       }
+      refuseMalformedRetry(handler.type, handler.retry);
       this.#handlers.set(handler.type, handler);
     }
     this.#ports = ports;
@@ -58,6 +60,11 @@ export class CommandPipeline {
         handler.handle(payload as never, contextOf(command, clock, tracer), command.payload.text),
       ),
     );
+  }
+
+  /** What the handler of the type says about trying it again. */
+  retryOf(type: string): Partial<CommandRetryPolicy> {
+    return this.#handlers.get(type)?.retry ?? {};
   }
 
   #handlerOf(type: string): CommandHandler {

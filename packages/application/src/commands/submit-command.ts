@@ -72,9 +72,9 @@ export class Commands {
    * Stores the command, runs it at once and keeps its result or its refusal, which is thrown on. An open command with a
    * common order key goes first: then a worker runs this one in its turn, and the result is waited for. So is the first
    * result of a repeated key. Unavailable `command.still-running` says that it did not come within `waitMs`.
-   * A VersionConflict is kept like a refusal: what was answered never runs again by itself. When the outcome is unknown
-   * (the database went away) that error is thrown and a worker takes the command up after the lease; repeating the
-   * request with its key tells what became of it.
+   * A VersionConflict is kept like a refusal, and so is a retryable one: what was answered never runs again by itself.
+   * When the outcome is unknown (the database went away) that error is thrown and a worker takes the command up after
+   * the lease; repeating the request with its key tells what became of it.
    */
   async execute(submission: Submission): Promise<Executed> {
     const { owner, leaseMs } = this.#settings;

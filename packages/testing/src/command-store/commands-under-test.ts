@@ -39,7 +39,7 @@ export const noteHandler = (handle: HandleNote): CommandHandler<NotePayload> => 
 });
 
 export function newPipeline(
-  handle: HandleNote,
+  handle: HandleNote | readonly CommandHandler<NotePayload>[],
   metrics = new MemoryMetrics(),
   tracer = new MemoryTracer(),
 ): CommandPipeline {
@@ -49,7 +49,8 @@ export function newPipeline(
       throw new NotPermitted('security.not-permitted', `It takes ${permission}.`, 'Ask for the permission.');
     },
   };
-  return new CommandPipeline([noteHandler(handle) as CommandHandler], {
+  const handlers = typeof handle === 'function' ? [noteHandler(handle)] : handle;
+  return new CommandPipeline(handlers as readonly CommandHandler[], {
     access,
     metrics,
     tracer,
@@ -78,7 +79,7 @@ export interface ConsumerUnderTest {
 
 export function newConsumer(
   { commands, queue }: CommandStoreUnderTest,
-  handle: HandleNote,
+  handle: Parameters<typeof newPipeline>[0],
   settings: Partial<CommandConsumerSettings> = {},
 ): ConsumerUnderTest {
   const [metrics, logger] = [new MemoryMetrics(), new MemoryLogger()];

@@ -5,6 +5,7 @@ import { describeConsuming } from './consuming.ts';
 import { describeExecuting } from './executing.ts';
 import { describeGivingUp } from './giving-up.ts';
 import { describeHolding } from './holding.ts';
+import { describeRetrying } from './retrying.ts';
 
 /** Runs commands on the store that `make` sets up; each test gets one without commands. */
 export function describeRunningCommands(name: string, make: () => Promise<CommandStoreUnderTest>): void {
@@ -18,6 +19,7 @@ export function describeRunningCommands(name: string, make: () => Promise<Comman
     describeConsuming(() => store);
     describeGivingUp(() => store);
     describeHolding(() => store);
+    describeRetrying(() => store);
     describeExecuting(() => store);
   });
 }
