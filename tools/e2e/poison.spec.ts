@@ -12,6 +12,7 @@ import { startProgram, untilReady, type Program } from './program.ts';
 import { holds } from './started-product.ts';
 
 const GW = join(import.meta.dirname, '../../apps/cli/bin/gw.js');
+const POISONED_WORKER = join(import.meta.dirname, 'poisoned-worker.ts');
 const LIST = 'clients.client-list';
 const ATTEMPTS_MAX = 5;
 const POISONED_VERSION = 3;
@@ -32,8 +33,7 @@ describe('a client whose event cannot be applied', () => {
     worker = undefined;
   }
   async function start(poison: Readonly<Record<string, string>> = {}): Promise<Program> {
-    const program = 'POISON' in poison ? join(import.meta.dirname, 'poisoned-worker.ts') : 'worker';
-    worker = startProgram(program, { ...installation.settings(), ...poison });
+    worker = startProgram('POISON' in poison ? POISONED_WORKER : 'worker', { ...installation.settings(), ...poison });
     await untilReady(worker);
     return worker;
   }
@@ -100,6 +100,28 @@ describe('a client whose event cannot be applied', () => {
     expect(await ask(`/v1/projections/${LIST}`)).toMatchObject({ parked: 1 });
     expect(await gw('dead-letters', 'list')).toEqual([deadLetter]);
     await mended(feeds, accepted, deadLetter['id']);
+  }, 90_000);
+
+  it('because its handler stalls every worker is parked when as many are lost as may be, and the others go on', async () => {
+    const feeds = clientFeeds('Stall', 3, CHANGES);
+    const [bad, ...good] = feeds as [ClientFeed, ...ClientFeed[]];
+    const accepted = await deliver(feeds, installation);
+    const limits = { GW_STUCK_AFTER_MS: '1000', GW_WORKER_OWNERS_LOST_MAX: '3' };
+    const poison = { POISON: 'stall', POISONED_STREAM: bad.clientId, POISONED_VERSION: String(POISONED_VERSION) };
+    for (let lost = 0; lost < 3; lost++) {
+      worker = startProgram(POISONED_WORKER, { ...installation.settings(), ...limits, ...poison });
+      expect(await worker.exitCode).toBe(null);
+      expect(worker.lines.at(-1)).toContain('its event loop has stood still');
+    }
+    await start({ ...limits, ...poison });
+    await holds(async () => {
+      expect((await ask('/v1/dead-letters'))['items']).toMatchObject([
+        { attempts: 3, error: { code: 'projection.handler-ended-process' } },
+      ]);
+      for (const each of good) expect(await versionOf(each)).toBe(CHANGES);
+    }, 30_000);
+    const [deadLetter] = (await ask('/v1/dead-letters'))['items'] as Record<string, unknown>[];
+    await mended(feeds, accepted, deadLetter!['id']);
   }, 90_000);
 
   it('because its handler runs for ever is parked just so, by the very process that hung', async () => {

@@ -8,6 +8,7 @@ import {
   readSettings,
   runProgram,
   untilStopped,
+  watchEventLoop,
 } from '@groundwork/configuration';
 import { contexts } from '../../apps/worker/src/contexts.ts';
 import { workerModule } from '../../apps/worker/src/worker.module.ts';
@@ -16,6 +17,7 @@ import { poisonModule } from './poison.module.ts';
 
 await runProgram('worker', async () => {
   const settings = readSettings(process.env, contexts);
+  using _watch = watchEventLoop('worker', settings.process.stuckAfterMs);
   await using app = await compose({
     program: 'worker',
     modules: [

@@ -36,8 +36,17 @@ export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): reado
     store: ports.projectionStore,
     logger: ports.logger.child({ context: 'projections' }),
   };
-  const { slices, batchSizeMax, leaseMs, pollIntervalMs, handlerTimeoutMs } = settings;
-  const limits = { owner, slices, sliceCountMax: slices, batchSizeMax, leaseMs, pollIntervalMs, handlerTimeoutMs };
+  const { slices, batchSizeMax, leaseMs, pollIntervalMs, handlerTimeoutMs, ownersLostMax } = settings;
+  const limits = {
+    owner,
+    slices,
+    sliceCountMax: slices,
+    batchSizeMax,
+    leaseMs,
+    pollIntervalMs,
+    handlerTimeoutMs,
+    ownersLostMax,
+  };
   const rebuildPorts = { ...projectionPorts, rebuilds: ports.rebuilds };
   return [
     named(COMMANDS, commandConsumer(ports, owner, settings)),

@@ -67,6 +67,10 @@ const workerSettings = z.object({
     variable: 'GW_WORKER_POLL_INTERVAL_MS',
     description: 'How long a worker waits at most before it looks for work again; notifications only shorten it.',
   }),
+  ownersLostMax: wholeNumberSetting(3, 1_000, 25, {
+    variable: 'GW_WORKER_OWNERS_LOST_MAX',
+    description: 'How many workers in a row may be lost over one event of a projection before its stream is parked.',
+  }),
   handlerTimeoutMs: wholeNumberSetting(50, 60_000, 500, {
     variable: 'GW_WORKER_HANDLER_TIMEOUT_MS',
     description:

@@ -1,6 +1,6 @@
 // What a poison event does: it parks its own stream in its own projection, and everything else goes on.
 import { describe, expect, it } from '@jest/globals';
-import type { ParkedStream, Projection, RecordedEvent } from '@groundwork/application';
+import { EventTypes, type ParkedStream, type Projection, type RecordedEvent } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
 import { newStream, newTenant } from '../new-event.ts';
 import {
@@ -257,6 +257,27 @@ function describeDecisions(ports: () => ProjectionStoreUnderTest, onlyParked: On
     const inOrder = 'one, poison, three, four, five, six';
     expect(await notesOf(ports(), tenant, [stream])).toEqual([{ text: inOrder, count: 6, streamVersion: 6 }]);
     expect(await ports().deadLetters.list(tenant, { limit: 10 })).toEqual([]);
+  });
+
+  it('reads the events that waited through the upcasters of today, in order', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'one' }, { text: 'poison' }, { text: 'three' });
+    const underUpcaster = (upcast: (note: NoteData) => NoteData): ProjectionStoreUnderTest => {
+      const upcasters = { 1: (data: unknown) => upcast(data as NoteData) };
+      return { ...ports(), ...ports().open(new EventTypes([{ type: 'NoteWritten', schemaVersion: 2, upcasters }])) };
+    };
+    const broken = underUpcaster((note) => {
+      if (note.text === 'poison') throw new TypeError('cannot read it');
+      return note;
+    });
+    await newRunner(broken, trail).runner.runOnce();
+    const parked = await onlyParked(tenant);
+    expect(parked).toMatchObject({ attempts: 3 });
+    await ports().deadLetters.decide(tenant, parked.id, 'retry');
+    const mended = underUpcaster((note) => ({ ...note, text: note.text.toUpperCase() }));
+    await newRunner(mended, trail).runner.runOnce();
+    const text = 'one, POISON, THREE';
+    expect(await notesOf(ports(), tenant, [stream])).toEqual([{ text, count: 3, streamVersion: 3 }]);
   });
 
   it('leaves a discarded event out, and only that', async () => {
