@@ -108,7 +108,7 @@ class StreamFold {
   }
 
   async readTo(end: bigint, log: EventLog): Promise<void> {
-    while (this.#fault === undefined && this.#position < end) {
+    while (this.#position < end) {
       const page = await log.readStreamRange(this.#stream, this.#position, end, PAGE_SIZE);
       for (const event of page) this.#apply(event);
       this.#position = page.at(-1)?.position ?? end;
@@ -135,21 +135,36 @@ class StreamFold {
     });
   }
 
-  /** Nothing behind an event that cannot be applied is. */
   #apply(event: LoggedEvent): void {
-    const { streamOf, name } = this.#projection;
-    if (this.#fault !== undefined) return;
     let changed: ReturnType<typeof changedRows> = new Map();
-    this.#calls.each(
-      [event],
-      () => (changed = changedRows(this.#projection, event, this.#rows)),
-      (_, error) => (this.#fault = { event, error }),
-    );
-    for (const [key, row] of changed) {
-      const owner = streamOf!(key);
-      if (streamName(owner) !== streamName(this.#stream)) throw foldsSeveral(name, this.#stream, owner);
+    if (this.#fault === undefined) {
+      this.#calls.each(
+        [event],
+        () => (changed = changedRows(this.#projection, event, this.#rows)),
+        (_, error) => (this.#fault = { event, error }),
+      );
+    }
+    for (const [key, row] of this.#fault === undefined ? changed : this.#untouched(event)) {
+      const owner = this.#projection.streamOf!(key);
+      if (streamName(owner) !== streamName(this.#stream)) throw foldsSeveral(this.#projection, this.#stream, owner);
       this.#rows.set(key, row);
     }
+  }
+
+  /**
+   * Nothing from an event that cannot be applied on is in the rows; but the rows under its keys have been made when it
+   * could be.
+   */
+  #untouched(event: LoggedEvent): ReadonlyMap<string, Row | undefined> {
+    const rows = new Map<string, Row | undefined>();
+    const addRows = (): void => {
+      for (const part of event.partsOf(this.#projection.eventTypes)) {
+        const key = this.#projection.keyOf(part);
+        if (key !== undefined) rows.set(key, this.#rows.get(key));
+      }
+    };
+    this.#calls.each([event], addRows, () => undefined);
+    return rows;
   }
 }
 
@@ -160,7 +175,7 @@ const unknownStream = ({ name }: Projection, stream: StreamId): NotFound =>
     'Check type and id; both are case-sensitive.',
   );
 
-const foldsSeveral = (name: string, stream: StreamId, owner: StreamId): Conflict =>
+const foldsSeveral = ({ name }: Projection, stream: StreamId, owner: StreamId): Conflict =>
   new Conflict(
     'projection.rows-of-several-streams',
     `${name} folds events of ${streamName(stream)} into a row of ${streamName(owner)}.`,

@@ -1,10 +1,23 @@
 // The rows of one stream are made again from its events, while workers go on with it and all others.
-import { rebuildStream, type Projection, type RecordedEvent } from '@groundwork/application';
+import {
+  pause,
+  rebuildStream,
+  type Projection,
+  type ProjectionRunner,
+  type RecordedEvent,
+} from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
 import { describe, expect, it } from '@jest/globals';
 import { newStream, newTenant } from '../new-event.ts';
 import { VmTimeLimit } from '../vm-time-limit.ts';
-import { noteAfter, noteCount, noteList, type NoteData, type ProjectionStoreUnderTest } from './projection-fixture.ts';
+import {
+  noteAfter,
+  noteCount,
+  noteList,
+  storeWith,
+  type NoteData,
+  type ProjectionStoreUnderTest,
+} from './projection-fixture.ts';
 import { newRunner, notesOf, OWNER, write } from './runner-under-test.ts';
 
 type Ports = () => ProjectionStoreUnderTest;
@@ -26,6 +39,11 @@ const hanging: Projection = {
     return noteAfter(row, event);
   },
 };
+
+const BOTH_WAYS = [
+  ['row by row', list],
+  ['set by set', { ...noteCount, streamOf }],
+] as const;
 
 export function describeRebuildingAStream(ports: Ports): void {
   describe('rebuilding one stream', () => {
@@ -91,29 +109,55 @@ function describeRows(ports: Ports): void {
 }
 
 function describeGoingOn(ports: Ports): void {
-  it.each([
-    ['row by row', list],
-    ['set by set', { ...noteCount, streamOf }],
-  ])('loses no event and applies none twice while a worker applies them %s', async (_how, projection) => {
-    const [tenant, streams] = [newTenant(), Array.from({ length: 4 }, () => newStream())];
-    for (const stream of streams) await write(ports(), tenant, stream, { text: 'first' });
-    const stop = new AbortController();
-    const { runner } = newRunner(ports(), projection, { batchSizeMax: 3 });
-    await runner.runOnce();
-    const running = runner.run(stop.signal);
-    const writing = (async () => {
-      for (let n = 0; n < 60; n++) await write(ports(), tenant, streams[n % 4]!, { text: `more ${n}` });
-    })();
-    for (let n = 0; n < 24; n++) await rebuilt(ports(), tenant, streams[n % 4]!, projection);
-    await writing;
-    stop.abort();
-    await running;
-    while (await newRunner(ports(), projection).runner.runOnce());
+  it.each(BOTH_WAYS)(
+    'loses no event and applies none twice while a worker applies them %s',
+    async (_how, projection) => {
+      const [tenant, streams] = [newTenant(), Array.from({ length: 4 }, () => newStream())];
+      for (const stream of streams) await write(ports(), tenant, stream, { text: 'first' });
+      const stop = new AbortController();
+      const { runner } = newRunner(ports(), projection, { batchSizeMax: 3 });
+      await runner.runOnce();
+      const running = runner.run(stop.signal);
+      const writing = (async () => {
+        for (let n = 0; n < 60; n++) await write(ports(), tenant, streams[n % 4]!, { text: `more ${n}` });
+      })();
+      for (let n = 0; n < 24; n++) await rebuilt(ports(), tenant, streams[n % 4]!, projection);
+      await writing;
+      stop.abort();
+      await running;
+      while (await newRunner(ports(), projection).runner.runOnce());
 
-    for (const row of await notesOf(ports(), tenant, streams, projection)) {
-      expect(row).toMatchObject({ count: 16, streamVersion: 16 });
-    }
+      for (const row of await notesOf(ports(), tenant, streams, projection)) {
+        expect(row).toMatchObject({ count: 16, streamVersion: 16 });
+      }
+    },
+  );
+
+  it.each(BOTH_WAYS)('lets a worker that comes meanwhile wait, and apply behind it %s', async (_how, projection) => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    await write(ports(), tenant, stream, { text: 'a' });
+    const { runner } = newRunner(ports(), projection, LOOKING_ONCE);
+    await runner.runOnce();
+    await write(ports(), tenant, stream, { text: 'b' });
+    await rebuilt(duringWhich(ports(), runner), tenant, stream, projection);
+    await newRunner(ports(), projection).runner.runOnce();
+    expect(await notesOf(ports(), tenant, [stream], projection)).toMatchObject([{ text: 'b', count: 2 }]);
   });
+
+  it.each(BOTH_WAYS)(
+    'keeps a worker that waits from applying %s what is parked meanwhile',
+    async (_how, projection) => {
+      const [tenant, stream] = [newTenant(), newStream()];
+      await write(ports(), tenant, stream, { text: 'poison' });
+      const { runner } = newRunner(ports(), projection, LOOKING_ONCE);
+      await runner.runOnce();
+      await write(ports(), tenant, stream, { text: 'behind' });
+      await rebuilt(duringWhich(ports(), runner), tenant, stream, failing);
+      await newRunner(ports(), projection).runner.runOnce();
+      expect(await parkedOf(ports(), tenant)).toHaveLength(1);
+      expect(await notesOf(ports(), tenant, [stream], projection)).toEqual([undefined]);
+    },
+  );
 }
 
 function describeParkedStreams(ports: Ports): void {
@@ -170,6 +214,27 @@ function describeRefusals(ports: Ports): void {
 
 const rebuilt = (ports: ProjectionStoreUnderTest, tenant: TenantId, stream: StreamId, projection = list) =>
   rebuildStream(projection, { tenant, ...stream }, { ...ports, timeLimit: new VmTimeLimit() }, 50);
+
+/** It keeps the slices that it has leased once, as between two looks. */
+const LOOKING_ONCE = { reportIntervalMs: 60_000 };
+
+/** The same ports; when the slice is held, the worker comes to what it has to do. */
+function duringWhich(ports: ProjectionStoreUnderTest, worker: ProjectionRunner): ProjectionStoreUnderTest {
+  const store = storeWith(ports.store, {
+    async holdSlice(projection, stream, work) {
+      let pass: Promise<unknown> = Promise.resolve();
+      const isHeld = await ports.store.holdSlice(projection, stream, async (tx, slice) => {
+        pass = worker.runOnce();
+        // It cannot come to its end before this work has; one that could would need no longer than this.
+        await Promise.race([pass, pause(200)]);
+        await work(tx, slice);
+      });
+      await pass;
+      return isHeld;
+    },
+  });
+  return { ...ports, store };
+}
 
 /** Past the projection: what a fault, or somebody with a database client, has left behind. */
 async function spoil(

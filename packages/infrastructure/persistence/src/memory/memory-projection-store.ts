@@ -148,9 +148,10 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     const index = sliceOfStream(stream, known.slices.length);
     const state = known.slices[index]!;
     return locked([state], async () => {
-      state.epoch++;
       const slice = sliceOf(projection, known, index);
       await this.#committed(projection, slice, known, (tx) => work(tx, slice));
+      // Whoever leases it meanwhile has looked at the parked streams too early.
+      state.epoch++;
       return true;
     });
   }
