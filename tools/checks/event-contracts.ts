@@ -2,6 +2,7 @@
 // tools/checks/event-contracts.ts` tells what would break one; with `--write` it writes those of new versions.
 import {
   inputIssues,
+  isSplitting,
   jsonTextOf,
   parseExactJson,
   type EventTypeDefinition,
@@ -21,6 +22,8 @@ export interface GoldenEvent {
   readonly schemaVersion: number;
   readonly schema: JsonSchema;
   readonly samples: readonly unknown[];
+  /** What the upcaster has made of the samples of the version before, when this one was released. */
+  readonly upcasted?: readonly unknown[];
 }
 
 /** The golden files of one package, beside the list of what it has released. */
@@ -62,7 +65,11 @@ export function breachesOf({ definitions, released, golden }: Contract, types: E
     ...definitions.flatMap((definition) => unreleased(definition, released, golden)),
     ...released.flatMap((name) => undeclared(name, types)),
     ...[...golden.keys()].filter((name) => !released.includes(name)).map((name) => `${name} is not in ${RELEASED}.`),
-    ...[...golden].flatMap(([name, event]) => [...changed(name, event, types), ...unreadable(name, event, types)]),
+    ...[...golden].flatMap(([name, event]) => [
+      ...changed(name, event, types),
+      ...otherwise(name, event, golden, types),
+      ...unreadable(name, event, types),
+    ]),
   ];
 }
 
@@ -96,6 +103,33 @@ function changed(name: string, { type, schemaVersion, schema }: GoldenEvent, typ
   const next = `raise schemaVersion to ${schemaVersion + 1} and add upcasters[${schemaVersion}].`;
   return differencesOf(schema, jsonSchemaOf(today.schema)).map((difference) => `${name}: ${difference}: ${next}`);
 }
+
+/** Nor does an upcaster: events that were read in one way would be read in another. */
+function otherwise(
+  name: string,
+  { type, schemaVersion, upcasted = [] }: GoldenEvent,
+  golden: Contract['golden'],
+  types: EventTypes,
+): readonly string[] {
+  const before = golden.get(nameOf(type, schemaVersion - 1));
+  const definition = types.find(type);
+  if (before === undefined || definition === undefined) return [];
+  const today = upcastedBy(definition, before);
+  const isOther = upcasted.some((made, at) => made !== null && jsonTextOf(made) !== jsonTextOf(today[at]));
+  return isOther ? [`${name}: upcasters[${before.schemaVersion}] gives other data than when it was released.`] : [];
+}
+
+/** One hop from each sample; null where it throws, which is told of elsewhere, and may be mended. */
+const upcastedBy = ({ upcasters }: EventTypeDefinition, { schemaVersion, samples }: GoldenEvent): readonly unknown[] =>
+  samples.map((sample) => {
+    const upcaster = upcasters?.[schemaVersion];
+    const data = parseExactJson(jsonTextOf(sample));
+    try {
+      return (isSplitting(upcaster) ? upcaster.split(data) : upcaster?.(data)) ?? null;
+    } catch {
+      return null;
+    }
+  });
 
 /** Read as the log is read, then held against the schemas of today. */
 function unreadable(name: string, { type, schemaVersion, samples }: GoldenEvent, types: EventTypes): readonly string[] {
@@ -135,16 +169,21 @@ function lostFields(before: unknown, after: unknown, pointer = ''): readonly str
 }
 
 /** The golden file of today's version. Throws when its data has to be thought up and no `samples` are given. */
-export function goldenEventOf(definition: EventTypeDefinition, samples?: readonly Json[]): GoldenEvent {
+export function goldenEventOf(
+  definition: EventTypeDefinition,
+  samples?: readonly Json[],
+  before?: GoldenEvent,
+): GoldenEvent {
   const { type, schemaVersion, schema } = definition;
   const data = samples ?? examplesOf(jsonSchemaOf(schema));
-  if (data === undefined) throw new Error(`Nobody can think up data of ${type}: name a file with --sample.`);
+  if (data === undefined) throw new Error(`Nobody can think up data of ${type}: --write ${type} --sample FILE.`);
   for (const one of data) {
     const parsed = schema?.safeParse(one);
     if (parsed?.success !== false) continue;
     throw new Error(`The sample ${JSON.stringify(one)} does not fit ${type}: ${inputIssues(parsed.error)[0]!.message}`);
   }
-  return { type, schemaVersion, schema: jsonSchemaOf(schema), samples: data };
+  const upcasted = before === undefined ? {} : { upcasted: upcastedBy(definition, before) };
+  return { type, schemaVersion, schema: jsonSchemaOf(schema), samples: data, ...upcasted };
 }
 
 /** Writes the golden files of versions that have none, of these types or all, and lists them. Overwrites nothing. */
@@ -158,7 +197,9 @@ export function release(
     const name = nameOf(type, schemaVersion);
     return !golden.has(name) && !released.includes(name) && (only.length === 0 || only.includes(type));
   };
-  const events = definitions.filter(isNew).map((definition) => goldenEventOf(definition, samples));
+  const events = definitions
+    .filter(isNew)
+    .map((one) => goldenEventOf(one, samples, golden.get(nameOf(one.type, one.schemaVersion - 1))));
   if (events.length === 0) return [];
   mkdirSync(folder, { recursive: true });
   const names = events.map((event) => {
@@ -173,6 +214,7 @@ export function release(
 async function main(): Promise<void> {
   const options = { write: { type: 'boolean', default: false }, sample: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  if (values.sample !== undefined && positionals.length !== 1) throw new Error('A sample is of one type: name it.');
   const samples =
     values.sample === undefined ? undefined : [parseExactJson(readFileSync(values.sample, 'utf8')) as Json];
   if (values.write) {
@@ -187,4 +229,9 @@ async function main(): Promise<void> {
   else console.log('Every event that was ever released can be read.');
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}

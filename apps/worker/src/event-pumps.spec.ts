@@ -1,6 +1,14 @@
 // When pumps run: in development, and in production for who has said so.
+import {
+  EventTypes,
+  pause,
+  type ChangeNotifications,
+  type EventLog,
+  type EventSubscriber,
+  type LoggedEvent,
+} from '@groundwork/application';
 import { readSettings } from '@groundwork/configuration';
-import { MemoryLogger, MemoryMetrics, SystemClock } from '@groundwork/testing';
+import { eventually, MemoryLogger, MemoryMetrics, newLoggedEvent, SystemClock } from '@groundwork/testing';
 import { describe, expect, it } from '@jest/globals';
 import { eventPumps } from './event-pumps.ts';
 import type { WorkerLoop } from './worker-loop.ts';
@@ -29,7 +37,61 @@ function pumpsIn(env: Record<string, string>): {
   return { pumps: eventPumps({ ...ports, subscribers }, when), logger };
 }
 
+/** A log of these events, and nothing behind them. */
+const logOf = (events: readonly LoggedEvent[]): EventLog => ({
+  head: async () => ({ position: 0n, recordedAt: undefined }),
+  read: async ({ after }) => ({ events: after === 0n ? events : [], readTo: BigInt(events.length), isLast: true }),
+  readStreamRange: async () => [],
+});
+
+/** The lighting of a kiln once told what was put in, too. */
+const typesOfToday = new EventTypes([
+  {
+    type: 'KilnLit',
+    schemaVersion: 2,
+    upcasters: {
+      1: {
+        into: { KilnLit: 2, PotPutIn: 1 },
+        split: (data) => [
+          { type: 'KilnLit', data: {} },
+          ...(data as readonly string[]).map((pot) => ({ type: 'PotPutIn', data: pot })),
+        ],
+      },
+    },
+  },
+  { type: 'PotPutIn', schemaVersion: 1 },
+]);
+
 describe('pumps', () => {
+  it('hand over the parts of events that are of the types of their subscriber, and nothing else', async () => {
+    const [heard, stop] = [[] as unknown[], new AbortController()];
+    const kilnLit = (position: bigint, dataText: string, schemaVersion = 1) =>
+      newLoggedEvent({ type: 'KilnLit', position, dataText, schemaVersion }, typesOfToday);
+    const log = logOf([kilnLit(1n, '["bowl","jug"]'), kilnLit(2n, '[]'), kilnLit(3n, '{}', 2), kilnLit(4n, '["cup"]')]);
+    const potter: EventSubscriber = {
+      name: 'kilns.potter',
+      eventTypes: ['PotPutIn'],
+      handle: async (events) => void heard.push(events.map(({ position, part, data }) => [position, part, data])),
+    };
+    const ports = { log, clock: new SystemClock(), logger: new MemoryLogger(), metrics: new MemoryMetrics() };
+    const notifications: ChangeNotifications = { wait: (_channel, waitMs, until) => pause(waitMs, until) };
+    const [pump] = eventPumps(
+      { ...ports, notifications, subscribers: [potter] },
+      { isAllowed: true, isProduction: false },
+    );
+    const running = pump!.run(stop.signal);
+    await eventually(() => heard.length > 0);
+    stop.abort();
+    await running;
+    expect(heard).toEqual([
+      [
+        [1n, 1, 'bowl'],
+        [1n, 2, 'jug'],
+        [4n, 1, 'cup'],
+      ],
+    ]);
+  });
+
   it('S1-28 are not started in production, and the log says why and what to do instead', () => {
     const { pumps, logger } = pumpsIn(PRODUCTION);
     expect(pumps).toEqual([]);
