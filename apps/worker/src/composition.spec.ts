@@ -132,7 +132,7 @@ describe('The worker', () => {
     expect(types.all.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['KilnLit', 'ClientCreated', 'TenantDropped']),
     );
-    expect(types.require('ClientCreated')).toEqual({
+    expect(types.require('ClientCreated')).toMatchObject({
       type: 'ClientCreated',
       declaredIn: '@groundwork/clients',
       schemaVersion: 1,
