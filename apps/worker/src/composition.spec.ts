@@ -150,6 +150,18 @@ describe('The worker', () => {
     });
   });
 
+  it('S0-07 is not put together with a gap in the upcasters of an event type, and says what to add', async () => {
+    const gap = new ContainerModule(({ bind }) => {
+      const upcasters = { 1: (data: unknown) => data };
+      bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue({ type: 'PotFired', schemaVersion: 3, upcasters });
+    });
+    await expect(composedWith(kilnModule, gap)).rejects.toMatchObject({
+      code: 'event-types.missing-upcaster',
+      details: { type: 'PotFired', schemaVersion: 2 },
+      next: expect.stringContaining('Add upcasters[2] to PotFired'),
+    });
+  });
+
   it('brings new events to subscribers', async () => {
     const heard: string[] = [];
     const subscriber = new ContainerModule(({ bind }) => {
