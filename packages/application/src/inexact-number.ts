@@ -6,8 +6,8 @@ const NUMBER_WITH_EXPONENT = /[:,[\s]-?\d+(?:\.\d+)?[eE]/;
 
 /**
  * Whether the text may hold a number that a double bends: one of more than fifteen digits, or with an exponent. Reading
- * it with care takes nine times as long (5.9 against 0.65 µs for 300 bytes), and looking for it with one expression took
- * nearly as long as reading it without (0.87 µs; so, 0.2).
+ * it with care takes nine times as long (5.9 against 0.65 µs for 300 bytes), and looking for it with one expression
+ * took nearly as long as reading it without (0.87 µs; so, 0.2).
  */
 export const mayHoldInexactNumber = (text: string): boolean =>
   hasLongNumber(text) || (DIGIT_BEFORE_EXPONENT.test(text) && NUMBER_WITH_EXPONENT.test(text));
