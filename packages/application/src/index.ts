@@ -140,6 +140,7 @@ export { pagesAhead } from './projections/pages-ahead.ts';
 export { buildingProjection, buildName, liveName } from './projections/building-projection.ts';
 export { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projections/projection-runner-settings.ts';
 export { ProjectionRunner, type ProjectionRunnerPorts } from './projections/projection-runner.ts';
+export { InlineChange, inlineProjection, unrecordedEvent, type InlineRows } from './projections/inline-projection.ts';
 export { ProjectionRegistry } from './projections/projection-registry.ts';
 export { RebuildRunner, type RebuildRunnerPorts } from './projections/rebuild-runner.ts';
 export {

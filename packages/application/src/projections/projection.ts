@@ -69,6 +69,8 @@ export interface Projection<R extends Row = Row> {
    * statement: made by `upsertProjection`.
    */
   readonly merge?: Readonly<Record<string, ColumnMerge>>;
+  /** Its rows are stored in the transaction of the append, too: made by `inlineProjection`. */
+  readonly isInline?: true;
   /**
    * Commands that follow from the events. They are stored in the transaction of the event's effect, caused by the event
    * and in its correlation: each once, also when the read model is rebuilt.

@@ -14,6 +14,7 @@ import {
   LogSignal,
   Metrics,
   Misconfigured,
+  Projection,
   ProjectionStore,
   ReadModels,
   Rebuilds,
@@ -23,12 +24,14 @@ import type { EntitySchema } from 'typeorm';
 import { Archive } from './archive/archive.ts';
 import { MemoryCommandStore } from './memory/memory-command-store.ts';
 import { MemoryEventStore } from './memory/memory-event-store.ts';
+import { MemoryInlineRows } from './memory/memory-inline-rows.ts';
 import { MemoryProjectionStore } from './memory/memory-projection-store.ts';
 import { MemoryRebuilds } from './memory/memory-rebuilds.ts';
 import type { PersistenceSettings } from './persistence.settings.ts';
 import { INSTALLATION_EVENT_TYPES } from './tenants/tenants.ts';
 import { databaseHealth } from './postgres/database-health.ts';
 import { Database, type DatabaseRole } from './postgres/database.ts';
+import { InlineProjections } from './postgres/inline-rows.ts';
 import { LogicalDecoding } from './postgres/logical-decoding.ts';
 import { PostgresCommandQueue } from './postgres/postgres-command-queue.ts';
 import { PostgresCommandStore } from './postgres/postgres-command-store.ts';
@@ -51,6 +54,8 @@ const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
   worker: 'groundwork_worker',
   cli: 'groundwork_worker',
 };
+
+const ALL_PROJECTIONS = { serviceIdentifier: Projection, isMultiple: true } as const;
 
 /** Needs Logger, Metrics, Clock, and the EventTypeDefinitions, entities and projections that the contexts bind. */
 export const persistenceModule = (settings: PersistenceSettings, user: PersistenceUser): ContainerModule =>
@@ -104,8 +109,9 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .onDeactivation((signals: Signals) => signals.close());
   bind<TenantDatabase>(TenantDatabase)
     .toResolvedValue(
-      (database: Database, types: EventTypes, signals: Signals) => new PostgresTenantDatabase(database, types, signals),
-      [Database, EventTypes, Signals],
+      (database: Database, types: EventTypes, signals: Signals, inline: InlineProjections) =>
+        new PostgresTenantDatabase(database, types, signals, inline),
+      [Database, EventTypes, Signals, InlineProjections],
     )
     .inSingletonScope();
   bind<CommandStore>(CommandStore)
@@ -129,14 +135,20 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
 }
 
 function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings): void {
+  bind(InlineProjections)
+    .toResolvedValue(
+      (projections: Projection[], types: EventTypes) => new InlineProjections(projections, types),
+      [ALL_PROJECTIONS, EventTypes],
+    )
+    .inSingletonScope();
   bind(Archive)
     .toResolvedValue((database: Database) => new Archive(database, archiveDir), [Database])
     .inSingletonScope();
   bind<EventStore>(EventStore)
     .toResolvedValue(
-      (database: Database, types: EventTypes, signals: Signals, archive: Archive) =>
-        new PostgresEventStore(database, types, signals, archive),
-      [Database, EventTypes, Signals, Archive],
+      (database: Database, types: EventTypes, signals: Signals, archive: Archive, inline: InlineProjections) =>
+        new PostgresEventStore(database, types, signals, archive, inline),
+      [Database, EventTypes, Signals, Archive, InlineProjections],
     )
     .inSingletonScope();
   bind<EventLog>(EventLog)
@@ -188,7 +200,11 @@ function bindReadModels({ bind }: Binding): void {
 
 function bindMemory({ bind }: Binding): void {
   bind(MemoryEventStore)
-    .toResolvedValue((types: EventTypes, clock: Clock) => new MemoryEventStore(types, clock), [EventTypes, Clock])
+    .toResolvedValue(
+      (types: EventTypes, clock: Clock, projections: Projection[], store: MemoryProjectionStore) =>
+        new MemoryEventStore(types, clock, undefined, new MemoryInlineRows(projections, store)),
+      [EventTypes, Clock, ALL_PROJECTIONS, MemoryProjectionStore],
+    )
     .inSingletonScope();
   bind(MemoryCommandStore)
     .toResolvedValue((clock: Clock) => new MemoryCommandStore(clock), [Clock])

@@ -153,7 +153,7 @@ async function onlyParkedOf({ deadLetters }: ProjectionStoreUnderTest, tenant: T
   return parked[0]!;
 }
 
-async function untilLevel({ store, log }: ProjectionStoreUnderTest, run: () => Promise<unknown>): Promise<void> {
+export async function untilLevel({ store, log }: ProjectionStoreUnderTest, run: () => Promise<unknown>): Promise<void> {
   const { position: head } = await log.head();
   for (;;) {
     await run();

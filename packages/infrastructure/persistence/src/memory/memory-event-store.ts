@@ -28,6 +28,7 @@ import {
 } from '@groundwork/application';
 import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { isInRange } from '../stream-range.ts';
+import type { MemoryInlineRows } from './memory-inline-rows.ts';
 import { WakeUp } from './wake-up.ts';
 
 /** What is stored, apart from the program that reads it: several stores may share one log. */
@@ -44,8 +45,11 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
   readonly #types: EventTypes;
   readonly #clock: Clock;
   readonly #log: MemoryLog;
+  readonly #inline: MemoryInlineRows | undefined;
 
-  constructor(types: EventTypes, clock: Clock, log: MemoryLog = new MemoryLog()) {
+  /** `inline` takes the rows that are stored with an append. */
+  constructor(types: EventTypes, clock: Clock, log: MemoryLog = new MemoryLog(), inline?: MemoryInlineRows) {
+    this.#inline = inline;
     this.#types = types;
     this.#clock = clock;
     this.#log = log;
@@ -64,6 +68,7 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     const stored = prepared.map((event, index) =>
       this.#stored(event, tenant, stream, before.length + 1 + index, index),
     );
+    this.#inline?.store(tenant, before, stored, this.#types);
     this.#log.byStream.set(key, [...before, ...stored]);
     this.#log.events.push(...stored);
     for (const event of stored) this.#log.byId.set(`${tenant}/${event.id}`, event);

@@ -1,6 +1,7 @@
 // The projection store in memory keeps the contract of projection stores, and the runner runs on it.
 import {
   SystemClock,
+  describeInlineProjections,
   describeProjectionRunner,
   describeProjectionStore,
   type EventStoreUnderTest,
@@ -8,10 +9,11 @@ import {
 } from '@groundwork/testing';
 import { MemoryCommandStore } from './memory-command-store.ts';
 import { MemoryEventStore, MemoryLog } from './memory-event-store.ts';
+import { MemoryInlineRows } from './memory-inline-rows.ts';
 import { MemoryProjectionStore } from './memory-projection-store.ts';
 import { MemoryRebuilds } from './memory-rebuilds.ts';
 
-const make: MakeProjectionStore = async (_projection, types) => {
+const make: MakeProjectionStore = async (projection, types) => {
   const clock = new SystemClock();
   const log = new MemoryLog();
   const open = (known: typeof types): EventStoreUnderTest => {
@@ -20,10 +22,12 @@ const make: MakeProjectionStore = async (_projection, types) => {
   };
   const commands = new MemoryCommandStore(clock);
   const store = new MemoryProjectionStore(clock, commands);
-  const ofLog = { ...open(types), open, commands };
+  const events = new MemoryEventStore(types, clock, log, new MemoryInlineRows([projection], store));
+  const ofLog = { events, log: events, signal: events, open, commands };
   const ofReadModels = { store, rebuilds: new MemoryRebuilds(clock, store), deadLetters: store, readModels: store };
   return { ...ofLog, ...ofReadModels, close: async () => undefined };
 };
 
 describeProjectionStore('MemoryProjectionStore', make);
 describeProjectionRunner('MemoryProjectionStore', make);
+describeInlineProjections('MemoryProjectionStore', make);

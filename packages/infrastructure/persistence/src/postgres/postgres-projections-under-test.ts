@@ -3,6 +3,7 @@ import type { EventTypes, Projection } from '@groundwork/application';
 import { MemoryLogger, type EventStoreUnderTest, type ProjectionStoreUnderTest } from '@groundwork/testing';
 import { Archive } from '../archive/archive.ts';
 import type { DatabaseOptions } from './database.ts';
+import { InlineProjections } from './inline-rows.ts';
 import { PostgresCommandStore } from './postgres-command-store.ts';
 import { PostgresDeadLetters } from './postgres-dead-letters.ts';
 import { PostgresEventLog } from './postgres-event-log.ts';
@@ -21,7 +22,7 @@ export interface PostgresProjectionsUnderTest extends ProjectionStoreUnderTest {
 
 /** The stores as one worker holds them, with the table of the contract's `noteList`. */
 export const postgresProjectionsUnderTest = async (
-  _projection: Projection,
+  projection: Projection,
   types: EventTypes,
   options: Partial<DatabaseOptions> = {},
   begin: () => Promise<PostgresUnderTest> = postgresUnderTest,
@@ -41,6 +42,7 @@ export const postgresProjectionsUnderTest = async (
     url: postgres.url,
     administrator: postgres.administrator,
     ...open(types),
+    events: new PostgresEventStore(worker, types, signals, undefined, new InlineProjections([projection], types)),
     open,
     store: new PostgresProjectionStore(worker, signals),
     rebuilds: new PostgresRebuilds(worker),

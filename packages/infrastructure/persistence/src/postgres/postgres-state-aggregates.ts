@@ -11,7 +11,8 @@ import {
   type LoadedAggregate,
 } from '@groundwork/application';
 import { appendWithState } from './append-statement.ts';
-import type { Database, RunStatement } from './database.ts';
+import type { Database } from './database.ts';
+import { InlineProjections } from './inline-rows.ts';
 import { appendedOrThrown, prepareAppend } from './postgres-event-store.ts';
 import type { Signals } from './signals.ts';
 import { savedWithoutEvents } from '../unannounced-change.ts';
@@ -27,8 +28,16 @@ export class PostgresStateAggregates<State, Event extends DomainEvent> implement
   readonly #types: EventTypes;
   readonly #signals: Signals;
   readonly #aggregate: StateAggregateType<State>;
+  readonly #inline: InlineProjections;
 
-  constructor(database: Database, types: EventTypes, signals: Signals, aggregate: StateAggregateType<State>) {
+  constructor(
+    database: Database,
+    types: EventTypes,
+    signals: Signals,
+    aggregate: StateAggregateType<State>,
+    inline = new InlineProjections([], types),
+  ) {
+    this.#inline = inline;
     this.#database = database;
     this.#types = types;
     this.#signals = signals;
@@ -63,8 +72,12 @@ export class PostgresStateAggregates<State, Event extends DomainEvent> implement
       events: change.events.map((event, index) => eventOfCommand(event, index, context)),
     };
     const prepared = prepareAppend(append, this.#types);
-    const query: RunStatement = (statement) => this.#database.query(statement);
-    const verdict = await appendWithState(query, prepared, JSON.stringify(change.state));
+    const state = JSON.stringify(change.state);
+    const verdict = this.#inline.concern(prepared)
+      ? await this.#inline.append(this.#database, prepared, (query, placed) =>
+          appendWithState(query, placed.append, state),
+        )
+      : await appendWithState((statement) => this.#database.query(statement), prepared, state);
     const appended = appendedOrThrown(append, verdict);
     if (!appended.repeated) this.#signals.announce('log', appended.position);
     return appended;

@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import type { TenantDatabase } from '../tenant-database.ts';
 import { appendBatch } from './append-statement.ts';
 import type { Database } from './database.ts';
+import { InlineProjections } from './inline-rows.ts';
 import { appendedOrThrown, prepareAppend } from './postgres-event-store.ts';
 import type { Signals } from './signals.ts';
 
@@ -12,7 +13,10 @@ export class PostgresTenantDatabase implements TenantDatabase {
   readonly #types: EventTypes;
   readonly #signals: Signals;
 
-  constructor(database: Database, types: EventTypes, signals: Signals) {
+  readonly #inline: InlineProjections;
+
+  constructor(database: Database, types: EventTypes, signals: Signals, inline = new InlineProjections([], types)) {
+    this.#inline = inline;
     this.#database = database;
     this.#types = types;
     this.#signals = signals;
@@ -27,8 +31,11 @@ export class PostgresTenantDatabase implements TenantDatabase {
     let appended: Appended | undefined;
     try {
       await this.#database.withEntities(append.tenant, work, async (query) => {
+        const placed = this.#inline.concern(prepared)
+          ? await this.#inline.storeRows(query, prepared)
+          : { append: prepared, checkIds: false };
         await query(BOUND_PAUSE);
-        const { verdicts } = await appendBatch(query, [prepared], false);
+        const { verdicts } = await appendBatch(query, [placed.append], placed.checkIds);
         appended = appendedOrThrown(append, verdicts[0]!);
         if (appended.repeated) throw new StoredBefore();
       });
