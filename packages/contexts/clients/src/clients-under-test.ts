@@ -22,6 +22,7 @@ import {
   ProjectionStore,
   Projection,
   Rebuilds,
+  type RebuildKind,
   commandErrorOf,
   CodedError,
   type Actor,
@@ -67,7 +68,7 @@ export interface ClientsUnderTest {
   post(text: string, call?: Call): Promise<StoredCommand>;
   /** Runs what was accepted and brings the list up to date. */
   settle(): Promise<void>;
-  rebuild(): Promise<void>;
+  rebuild(kind?: RebuildKind): Promise<void>;
   readonly events: EventStore;
   readonly list: Projection<ClientRow>;
   close(): Promise<void>;
@@ -114,8 +115,8 @@ export async function clientsUnderTest(
       const { id } = body as { id: string };
       return (await get(api, CommandStore).get(call?.tenant ?? SAMPLE_TENANT, parseUuid(id)))!;
     },
-    rebuild: async () => {
-      await rebuilt({ ...runnerPorts(worker), rebuilds: get(worker, Rebuilds) }, list as unknown as Projection);
+    rebuild: async (kind) => {
+      await rebuilt({ ...runnerPorts(worker), rebuilds: get(worker, Rebuilds) }, list as unknown as Projection, kind);
       await settle();
     },
     close: async () => {

@@ -56,6 +56,7 @@ export { PostgresEventStore } from './postgres/postgres-event-store.ts';
 export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
 export { DEFAULT_LOGINS, pooledLoginSql, setupSql, type Logins } from './postgres/roles.ts';
 export { Signals } from './postgres/signals.ts';
+export { readModelIndex, type ReadModelIndex } from './read-model-index.ts';
 export type { CheckName, Finding } from './verify/findings.ts';
 export { verifyDatabase, type Verification, type VerifyOptions } from './verify/verify-database.ts';
 export { exportTenant } from './tenants/export-tenant.ts';

@@ -20,6 +20,8 @@ export interface ClientDatabase {
   as(role: DatabaseRole): Database;
   /** Stores rows as they are, with the rights of the owner. */
   store(tenant: string, rows: readonly ClientRow[]): Promise<void>;
+  /** Everything that the migration makes, in words. */
+  shape(): Promise<readonly unknown[]>;
   close(): Promise<void>;
 }
 
@@ -49,12 +51,23 @@ export async function clientDatabaseUnderTest(): Promise<ClientDatabase> {
         const stored = rows.map((row) => ({ ...row, raw_data: row.raw_data?.text ?? null, tenant }));
         await manager.insert(clientEntity, stored as never);
       }),
+    shape: async () => (await as('groundwork_owner').pool.query(SHAPE)).rows,
     close: async () => {
       for (const database of opened.values()) await database.close();
       await drop();
     },
   };
 }
+
+const SHAPE = `
+  select 'column' as kind, column_name as name, data_type || is_nullable as shape
+    from information_schema.columns where table_schema = 'clients'
+  union all select 'index', indexname, indexdef from pg_indexes where schemaname = 'clients'
+  union all select 'policy', policyname, roles::text || coalesce(qual, '') || coalesce(with_check, '')
+    from pg_policies where schemaname = 'clients'
+  union all select 'grant', grantee::text, privilege_type from information_schema.role_table_grants where table_schema = 'clients'
+  union all select 'function', proname, prosrc from pg_proc where pronamespace = 'clients'::regnamespace
+  order by 1, 2, 3`;
 
 const LIMITS = {
   applicationName: 'clients-test',

@@ -1,5 +1,5 @@
 // The table of the client list as TypeORM knows it.
-import { EntitySchema } from '@groundwork/persistence';
+import { EntitySchema, readModelIndex } from '@groundwork/persistence';
 import { clientTable, type ClientRow } from '../features/client-list/client-row.ts';
 
 /** A stored row; payloads are kept as text, so that they stay exact. */
@@ -18,8 +18,9 @@ const columnOf = {
 const columns = Object.entries(clientTable.columns) as [string, keyof typeof columnOf][];
 const id = { type: 'text', collation: 'C' } as const;
 const key = { primary: true, primaryKeyConstraintName: 'client_pk' } as const;
-// Made by the migration: TypeORM has no words for covering and partial indexes.
-const index = (name: string, ...columns: string[]) => ({ name, columns, synchronize: false }) as const;
+/** Among the clients that are not deleted. */
+const present = (name: string, column: string) =>
+  readModelIndex(name, ['tenant', column, 'aggregate_id'], `(tenant, ${column}, aggregate_id) where not is_deleted`);
 
 export const clientEntity = new EntitySchema<StoredClient>({
   name: 'Client',
@@ -34,11 +35,15 @@ export const clientEntity = new EntitySchema<StoredClient>({
   },
   uniques: [{ name: 'client_salesforce_id', columns: ['tenant', 'salesforce_id'] }],
   indices: [
-    index('client_listed', 'tenant', 'aggregate_id'),
-    index('client_deleted', 'tenant', 'aggregate_id'),
-    index('client_by_status', 'tenant', 'status', 'aggregate_id'),
-    index('client_by_country', 'tenant', 'billing_country', 'aggregate_id'),
-    index('client_by_parent', 'tenant', 'parent_id', 'aggregate_id'),
-    index('client_business_types', 'business_types'),
+    readModelIndex(
+      'client_listed',
+      ['tenant', 'aggregate_id'],
+      '(tenant, aggregate_id) include (status, billing_country) where not is_deleted',
+    ),
+    readModelIndex('client_deleted', ['tenant', 'aggregate_id'], '(tenant, aggregate_id) where is_deleted'),
+    present('client_by_status', 'status'),
+    present('client_by_country', 'billing_country'),
+    present('client_by_parent', 'parent_id'),
+    readModelIndex('client_business_types', ['business_types'], 'using gin (business_types)'),
   ],
 });

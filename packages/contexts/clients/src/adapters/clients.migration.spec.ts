@@ -71,19 +71,7 @@ describe('the table of the client list', () => {
   });
 
   it('S0-44 is the same after its migration was taken back and run again', async () => {
-    const shape = async (): Promise<unknown> => {
-      const { rows } = await database.as('groundwork_owner').pool.query(`
-        select 'column' as kind, column_name as name, data_type || is_nullable as shape
-          from information_schema.columns where table_schema = 'clients'
-        union all select 'index', indexname, indexdef from pg_indexes where schemaname = 'clients'
-        union all select 'policy', policyname, roles::text || coalesce(qual, '') || coalesce(with_check, '')
-          from pg_policies where schemaname = 'clients'
-        union all select 'grant', grantee::text, privilege_type from information_schema.role_table_grants where table_schema = 'clients'
-        union all select 'function', proname, prosrc from pg_proc where pronamespace = 'clients'::regnamespace
-        order by 1, 2, 3`);
-      return rows;
-    };
-    const before = await shape();
+    const before = await database.shape();
     expect(before).toContainEqual(expect.objectContaining({ kind: 'index', name: 'client_listed' }));
     expect(await revertMigration(database.url, [Clients1763710000000])).toBe('Clients1763710000000');
     expect(
@@ -93,6 +81,6 @@ describe('the table of the client list', () => {
       executed: ['Clients1763710000000'],
       held: [],
     });
-    expect(await shape()).toEqual(before);
+    expect(await database.shape()).toEqual(before);
   });
 });

@@ -1,6 +1,7 @@
 // The table of a read model as the program declares it: by its projection, and in more detail by its entity.
 import type { ReadModelTable } from '@groundwork/application';
 import type { EntitySchema, EntitySchemaColumnOptions } from 'typeorm';
+import { definitionOf } from '../read-model-index.ts';
 import { quoted, SQL_TYPES } from '../postgres/read-model-statements.ts';
 
 export interface DeclaredColumn {
@@ -22,8 +23,8 @@ export interface DeclaredTable {
   /** Null where the name of the primary key is left to PostgreSQL. */
   readonly keyName: string | null;
   readonly uniques: readonly { readonly name: string; readonly columns: readonly string[] }[];
-  /** The names of further indexes; how they are made stands in the migration alone. */
-  readonly indexes: readonly string[];
+  /** Without a definition, how it is made stands in the migration alone. */
+  readonly indexes: readonly { readonly name: string; readonly definition: string | undefined }[];
 }
 
 export function declaredTable(table: ReadModelTable, entities: readonly EntitySchema[]): DeclaredTable {
@@ -45,7 +46,9 @@ export function declaredTable(table: ReadModelTable, entities: readonly EntitySc
     uniques: (options?.uniques ?? []).flatMap(({ name, columns }) =>
       name === undefined || !Array.isArray(columns) ? [] : [{ name, columns }],
     ),
-    indexes: (options?.indices ?? []).flatMap(({ name }) => name ?? []),
+    indexes: (options?.indices ?? []).flatMap((index) =>
+      index.name === undefined ? [] : [{ name: index.name, definition: definitionOf(index) }],
+    ),
   };
 }
 

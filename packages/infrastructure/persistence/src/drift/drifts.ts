@@ -14,7 +14,10 @@ export const DRIFTS = {
   'column-case': ['The name of a column differs in its case', REPAIR],
   'key-missing': ['The primary key is not tenant and key', REPAIR],
   'unique-missing': ['A declared unique constraint is not there', REPAIR],
-  'index-missing': ['A declared index is not there', 'Create it again as the migration of its context does.'],
+  'index-missing': [
+    'A declared index is not there',
+    'A repair makes those that are declared with readModelIndex; create others as the migration of the context does.',
+  ],
   'row-security-off': ['Row-level security is not enabled and forced', REPAIR],
   'policy-missing': ['Row-level security lets a program not do what it has to', REPAIR],
   'right-missing': ['A program lacks a right on the table', REPAIR],
@@ -41,7 +44,12 @@ export function driftsOf(declared: DeclaredTable, found: FoundTable | undefined)
       ? []
       : [drift('key-missing', declared.name, declared.key.join(', '), found.key.join(', ') || null)]),
     ...missing('unique-missing', namesOf(declared.uniques), found.indexes),
-    ...missing('index-missing', declared.indexes, found.indexes),
+    ...declared.indexes
+      .filter(({ name }) => !found.indexes.includes(name))
+      .map(({ name, definition }) => ({
+        ...drift('index-missing', name, definition ?? name, null),
+        isRepairable: definition !== undefined,
+      })),
     ...(found.isRowSecurityForced ? [] : [drift('row-security-off', declared.name, 'forced', null)]),
     ...found.withoutPolicy.map((what) => drift('policy-missing', what, what, null)),
     ...found.withoutRight.map((what) => drift('right-missing', what, what, null)),
@@ -98,7 +106,7 @@ const missing = (kind: DriftKind, wanted: readonly string[], there: readonly str
 
 function drift(kind: DriftKind, name: string, declared: string | null, found: string | null): Drift {
   const [, next] = DRIFTS[kind];
-  return { kind, name, declared, found, isRepairable: kind !== 'index-missing', next };
+  return { kind, name, declared, found, isRepairable: true, next };
 }
 
 const namesOf = (named: readonly { readonly name: string }[]): readonly string[] => named.map(({ name }) => name);

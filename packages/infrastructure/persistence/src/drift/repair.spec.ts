@@ -90,8 +90,9 @@ describe('A repair', () => {
       `alter table plans.room rename column id to "ID"; alter table plans.room alter column "ID" type varchar`,
       [],
     ],
-    ['the table is gone', 'drop table plans.room', ['index-missing: room_seats']],
-    ['the table and its schema are gone', 'drop schema plans cascade', ['index-missing: room_seats']],
+    ['indexes are gone', 'drop index plans.room_seats, plans.room_opened', []],
+    ['the table is gone', 'drop table plans.room', ['index-missing: room_tags']],
+    ['the table and its schema are gone', 'drop schema plans cascade', ['index-missing: room_tags']],
   ])('gives the declared shape with all rows where %s', async (_what, statements, left) => {
     await plant(statements);
     expect(await drift()).not.toEqual([]);

@@ -1,6 +1,7 @@
 // A read model that is declared by a projection and an entity, with its table, for the specs of this folder.
 import type { Projection, Row } from '@groundwork/application';
 import { EntitySchema } from 'typeorm';
+import { readModelIndex } from '../read-model-index.ts';
 
 export const roomList: Projection = {
   name: 'plans.room-list',
@@ -31,7 +32,11 @@ export const room = new EntitySchema({
   tableName: 'room',
   columns,
   uniques: [{ name: 'room_label', columns: ['tenant', 'label'] }],
-  indices: [{ name: 'room_seats', columns: ['tenant', 'seats'], synchronize: false }],
+  indices: [
+    readModelIndex('room_seats', ['tenant', 'seats'], '(tenant, seats) where seats is not null'),
+    { name: 'room_opened', columns: ['tenant', 'opened_at'] },
+    { name: 'room_tags', columns: ['tags'], synchronize: false },
+  ],
 });
 
 /** As a migration makes it. */
@@ -43,6 +48,8 @@ export const ROOM_TABLE = `
     tenant text not null, id text collate "C" not null, label text not null, seats integer, opened_at timestamptz(3),
     tags text[], raw jsonb, primary key (tenant, id), constraint room_label unique (tenant, label)
   );
+  create index room_opened on plans.room (tenant, opened_at);
+  create index room_tags on plans.room using gin (tags);
   create index room_seats on plans.room (tenant, seats) where seats is not null;
   alter table plans.room enable row level security, force row level security;
   create policy owner_all on plans.room to groundwork_owner using (true) with check (true);

@@ -7,6 +7,7 @@ import { Archive1763703500000 } from './migrations/1763703500000-archive.ts';
 import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkpoint-events.ts';
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
+import { DeclaredIndexes1763704200000 } from './migrations/1763704200000-declared-indexes.ts';
 import { DeclaredShape1763702200000 } from './migrations/1763702200000-declared-shape.ts';
 import { AppendBatch1763703000000 } from './migrations/1763703000000-append-batch.ts';
 import { ReadSlices1763703100000 } from './migrations/1763703100000-read-slices.ts';
@@ -39,6 +40,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   ReadSlices1763703100000,
   ReadPages1763703200000,
   Archive1763703500000,
+  DeclaredIndexes1763704200000,
 ];
 
 const MIGRATION_LOCK = 7091720342;

@@ -200,8 +200,8 @@ function rebuildStatement({ name, schemaVersion, table }: Projection, { isShadow
 }
 
 const repairStatement = ({ name, schemaVersion, table }: Projection, entities: readonly EntitySchema[]): Statement => ({
-  name: 'begin_repair',
-  text: 'select * from groundwork.begin_repair($1, $2, $3, $4)',
+  name: 'begin_indexed_repair',
+  text: 'select * from groundwork.begin_indexed_repair($1, $2, $3, $4)',
   values: [name, `${table.schema}.${table.name}`, schemaVersion, JSON.stringify(declaredTable(table, entities))],
 });
 

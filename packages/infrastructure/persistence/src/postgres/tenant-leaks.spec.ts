@@ -125,6 +125,7 @@ it('S1-05 the same id in two tenants is two streams', async () => {
 const TELLS_NOTHING_OF_TENANTS = [
   'groundwork.begin_rebuild(text,text,integer,text[],text[],boolean)',
   'groundwork.begin_repair(text,text,integer,jsonb)',
+  'groundwork.begin_indexed_repair(text,text,integer,jsonb)',
   'groundwork.parked_codes(text)',
   'groundwork.roll_back_rebuild(integer)',
 ];

@@ -88,3 +88,15 @@ it('S0-74 a corrected mapping and a rebuild give right values from the events th
   await clients.rebuild();
   expect((await list()).items).toMatchObject([{ name: 'Acme', status: 'Active', mappingVersion: 2 }]);
 });
+
+it('S1-67 a repair makes a table that was lost as the migration does, with the rows that it had', async () => {
+  await clients.post(sample('account-create.eventbridge'));
+  await clients.post(sample('account-create.pubsub'), { tenant: newTenant() });
+  const [rows, shape] = [await checksum(), await database.shape()];
+  expect(shape).toContainEqual(expect.objectContaining({ kind: 'index', name: 'client_listed' }));
+  await database.as('groundwork_owner').withEntities('none', (manager) => manager.query('drop table clients.client'));
+  await clients.rebuild({ isShadow: false, isRepair: true });
+  expect(await checksum()).toEqual(rows);
+  expect(await database.shape()).toEqual(shape);
+  expect((await list()).items).toHaveLength(1);
+});
