@@ -10,7 +10,12 @@ import type { Appender, Loader, StoredStreams } from './suite.ts';
 export const TENANT = parseTenantId('bench');
 export const STREAM_TYPE = 'bench';
 
-export async function ourStore(url: string): Promise<Appender & Loader> {
+/** Streams that end in a snapshot and the events of one more append. */
+export interface SnapshotLoader extends Loader {
+  appendWithSnapshot: Appender['append'];
+}
+
+export async function ourStore(url: string): Promise<Appender & Loader & { readonly fromSnapshot: SnapshotLoader }> {
   const app = await composed(url, 'api');
   const [store, database, ids] = [app.get(EventStore), app.get(Database), app.get(Ids)];
   const newEvent = (): NewEvent => {
@@ -31,8 +36,30 @@ export async function ourStore(url: string): Promise<Appender & Loader> {
       }
       return parsed;
     },
+    fromSnapshot: snapshotLoader(store, newEvent),
     stored: () => countStored(database),
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
+  };
+}
+
+function snapshotLoader(store: EventStore, newEvent: () => NewEvent): SnapshotLoader {
+  const snapshot = { schemaVersion: 1, stateText: JSON.stringify(payload) };
+  return {
+    name: 'groundwork, from a snapshot',
+    appendWithSnapshot: async (stream, expected, count = 1) => {
+      const events = Array.from({ length: count }, newEvent);
+      await store.append({ tenant: TENANT, stream: streamId(STREAM_TYPE, stream), expected, events, snapshot });
+    },
+    load: async (stream) => {
+      const { snapshot: kept, later } = await store.readFromSnapshot(TENANT, streamId(STREAM_TYPE, stream), {
+        from: 1,
+        to: 1,
+      });
+      JSON.parse(kept!.stateText);
+      let version = kept!.streamVersion;
+      for await (const event of later) for (const { data } of event.parts) if (data !== undefined) version++;
+      return version;
+    },
   };
 }
 
