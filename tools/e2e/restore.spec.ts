@@ -63,15 +63,17 @@ interface Site {
     const homeHead = await head(home.database);
     await home.stop();
 
-    const elsewhere = await restoredSite(home.database);
-    const restoredHead = await head(elsewhere.database);
+    const { url, urls, database } = await restored(home.database);
+    const restoredHead = await head(database);
     expect(restoredHead).toBeGreaterThan(feeds.length * BEFORE_DUMP);
     expect(restoredHead).toBeLessThan(homeHead);
-    expect(await eventsUpTo(restoredHead, elsewhere.database)).toEqual(await eventsUpTo(restoredHead, home.database));
-    expect(await wholeSnapshots(elsewhere.database)).toBe(feeds.length);
-    expect((await elsewhere.send(`/v1/events?after=${homeHead}`)).status).toBe(409);
+    expect(await eventsUpTo(restoredHead, database)).toEqual(await eventsUpTo(restoredHead, home.database));
+    expect(await wholeSnapshots(database)).toBe(feeds.length);
+    const known = await commandIds(database);
 
-    const known = await commandIds(elsewhere.database);
+    // From here on it goes on: what was accepted and not yet processed when the dump was taken is processed now.
+    const elsewhere = await site(url, urls);
+    expect((await elsewhere.send(`/v1/events?after=${homeHead}`)).status).toBe(409);
     const again = await elsewhere.send('/v1/events/salesforce', POST);
     expect(again.headers.get('location')).toBe(order.headers.get('location'));
     const accepted = await deliver(feeds, { post: post(elsewhere.send) });
@@ -119,7 +121,8 @@ interface Site {
     }
   }
 
-  async function restoredSite(before: Client): Promise<Site> {
+  /** The dump in a cluster of its own, verified; nobody works on it yet. */
+  async function restored(before: Client) {
     const dataDir = join(folder, 'elsewhere');
     const server = await startEmbeddedPostgres({ dataDir, durable: false, log: () => undefined });
     opened.defer(() => server.stop());
@@ -135,16 +138,15 @@ interface Site {
     await administrator.end();
     const printed = await inShell(verify!, { GW_MIGRATION_DATABASE_URL: urlOf('gw_migration') });
     expect(printed).toContain('Everything is as it should be.');
-    const superuser = new URL(server.url);
-    superuser.pathname = '/shop';
-    return site(superuser.href, { api: urlOf('gw_api'), worker: urlOf('gw_worker') });
+    const url = new URL(server.url);
+    url.pathname = '/shop';
+    const database = await connected(url.href);
+    return { url: url.href, urls: { api: urlOf('gw_api'), worker: urlOf('gw_worker') }, database };
   }
 
   /** Api and worker on this database, and an administrator's look past them. */
   async function site(url: string, urls: Readonly<Record<'api' | 'worker', string>>): Promise<Site> {
-    const database = new Client({ connectionString: url });
-    await database.connect();
-    opened.defer(() => database.end());
+    const database = await connected(url);
     const programs = (['api', 'worker'] as const).map((name) =>
       startProgram(name, { GW_DATA_DIR: folder, DATABASE_URL: urls[name] }),
     );
@@ -156,6 +158,13 @@ interface Site {
     await untilReady(...programs);
     const token = await issueDevelopmentToken(productSettings({ GW_DATA_DIR: folder }).security);
     return { send: sendTo(await programs[0]!.url(), `Bearer ${token}`), database, stop };
+  }
+
+  async function connected(connectionString: string): Promise<Client> {
+    const client = new Client({ connectionString });
+    await client.connect();
+    opened.defer(() => client.end());
+    return client;
   }
 
   async function inShell(commands: string, env: Readonly<Record<string, string>>): Promise<string> {
