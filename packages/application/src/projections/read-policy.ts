@@ -1,6 +1,6 @@
 // What end users may read of a read model, where a program asks the database in their name.
 import { Misconfigured } from '../errors.ts';
-import type { Projection } from './projection.ts';
+import type { ColumnType, Projection } from './projection.ts';
 
 export interface ReadPolicy {
   /** All rows of the tenant, or only those whose column holds the user. */
@@ -11,16 +11,33 @@ export interface ReadPolicy {
   readonly redactedColumns?: readonly string[];
 }
 
-/** Throws Misconfigured `projection.read-policy-impossible` for a column that is not declared, and a redacted key. */
+/** Throws Misconfigured `projection.read-policy-impossible` where the policy does not fit the declared columns. */
 export function refuseImpossibleReadPolicy({ name, table, readPolicy }: Projection): void {
   if (readPolicy === undefined) return;
   const { scope, where = {}, redactedColumns = [] } = readPolicy;
-  const named = [...(scope === 'tenant' ? [] : [scope.userColumn]), ...Object.keys(where), ...redactedColumns];
-  const wrong = named.find((column) => !(column in table.columns)) ?? redactedColumns.find((one) => one === table.key);
+  const compared: [string, unknown][] = [
+    ...(scope === 'tenant' ? [] : [[scope.userColumn, ''] as [string, unknown]]),
+    ...Object.entries(where),
+  ];
+  const wrong =
+    compared.find(([column, value]) => !isComparable(value, table.columns[column]))?.[0] ??
+    redactedColumns.find((column) => !(column in table.columns) || column === table.key);
   if (wrong === undefined) return;
   throw new Misconfigured(
     'projection.read-policy-impossible',
-    `The read policy of ${name} names "${wrong}", which is not declared, or is the key and should be redacted.`,
-    'Name declared columns; leave the key to be read.',
+    `The read policy of ${name} names "${wrong}", which is not declared so that it could be compared or redacted.`,
+    'Compare texts, whole numbers and booleans with such columns, hold the user in a text, and leave the key to be read.',
   );
 }
+
+const isComparable = (value: unknown, type: ColumnType | undefined): boolean =>
+  type !== undefined &&
+  COMPARABLE[typeof value]?.includes(type) === true &&
+  (typeof value !== 'number' || Number.isSafeInteger(value));
+
+/** By the type of a value: what it can be compared with. */
+const COMPARABLE: Readonly<Record<string, readonly ColumnType[]>> = {
+  string: ['text'],
+  number: ['integer', 'bigint'],
+  boolean: ['boolean'],
+};

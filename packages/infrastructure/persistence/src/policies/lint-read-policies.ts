@@ -76,8 +76,9 @@ function differences(projection: Projection, stored: Stored): readonly string[] 
   return parts.flatMap(([part, isSame]) => (isSame ? [] : [part]));
 }
 
-/** PostgreSQL quotes only what it must, and has parentheses of its own; there is nothing here but "and" and "=". */
-const plain = (condition: string): string => condition.replaceAll(/[()"\s]/g, '');
+/** PostgreSQL quotes only what it must and has parentheses of its own; outside of texts there are but "and" and "=". */
+const plain = (condition: string): string =>
+  condition.replaceAll(/('(?:[^']|'')*')|[()"\s]/g, (_, text: string | undefined) => text ?? '');
 
 const sorted = (names: readonly string[]): string => [...names].sort().join();
 

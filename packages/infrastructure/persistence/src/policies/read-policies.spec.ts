@@ -1,5 +1,5 @@
 // What a projection declares about end users, as an end user of PostgreSQL sees it.
-import { EventTypes, ProjectionRunner, type Projection, type Row } from '@groundwork/application';
+import { EventTypes, ProjectionRunner, type Projection, type ReadPolicy, type Row } from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
 import {
   MemoryLogger,
@@ -153,6 +153,26 @@ describe('S1-64 the read policy of a projection', () => {
     },
   );
 
+  it('is recognised as it was stored, whatever it compares', async () => {
+    const columns = { ...deskList.table.columns, seats: 'bigint' } as const;
+    const comparing = (where: ReadPolicy['where'] & object): Projection => ({
+      ...deskList,
+      table: { ...deskList.table, columns },
+      readPolicy: { scope: 'tenant', where },
+    });
+    for (const where of [
+      { note: `it's (odd) \\ AND "so"` },
+      { note: '' },
+      { is_open: false },
+      ...[0, -1, 2_147_483_647, 2_147_483_648, Number.MIN_SAFE_INTEGER].map((seats) => ({ seats })),
+      { seats: 4, note: 'a  b', is_open: true },
+    ]) {
+      await applied(comparing(where));
+      expect(await faults(comparing(where))).toEqual([]);
+      expect(await faults(comparing({ ...where, note: 'a b' }))).toEqual(['read-policy-differs: condition']);
+    }
+  });
+
   it('is found when no projection declares it any more, and is taken back', async () => {
     await applied();
     expect(await faults(undeclared)).toEqual(['read-policy-undeclared: plans.desk-list declares none']);
@@ -171,9 +191,11 @@ describe('S1-64 the read policy of a projection', () => {
     expect(await faults()).toEqual([]);
   });
 
-  it('is refused where it names what is not there, or hides the key', async () => {
+  it('is refused where it names what is not there, compares what cannot be equal, or hides the key', async () => {
     for (const readPolicy of [
       { scope: { userColumn: 'nobody' } },
+      { scope: { userColumn: 'is_open' } },
+      { scope: 'tenant', where: { is_open: 'yes' } },
       { scope: 'tenant', where: { colour: 'red' } },
       { scope: 'tenant', redactedColumns: ['id'] },
     ] as const) {
@@ -188,7 +210,8 @@ const DESK_TABLE = `
   create schema plans authorization groundwork_owner;
   set role groundwork_owner;
   grant usage on schema plans to groundwork_app, groundwork_worker;
-  create table plans.desk (tenant text not null, id text, owner text, note text, is_open boolean, primary key (tenant, id));
+  create table plans.desk (tenant text not null, id text, owner text, note text, is_open boolean, seats bigint,
+    primary key (tenant, id));
   alter table plans.desk enable row level security, force row level security;
   create policy owner_all on plans.desk to groundwork_owner using (true) with check (true);
   create policy own_tenant on plans.desk for select to groundwork_app

@@ -1,6 +1,5 @@
 // The read policy of a projection as PostgreSQL keeps it: a policy, rights on columns, and what end users select from.
 import type { Projection, ReadPolicy } from '@groundwork/application';
-import pg from 'pg';
 import { nameOf, quoted, SQL_TYPES } from '../postgres/read-model-statements.ts';
 
 /** The role in whose name end users read. */
@@ -39,8 +38,14 @@ export function readPolicyText({ table }: Projection, policy: ReadPolicy): ReadP
   };
 }
 
-const literalOf = (value: string | number | boolean): string =>
-  typeof value === 'string' ? `${pg.escapeLiteral(value)}::text` : String(value);
+// As PostgreSQL prints it.
+function literalOf(value: string | number | boolean): string {
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'::text`;
+  if (typeof value === 'boolean' || (value >= 0 && value <= INTEGER_MAX)) return String(value);
+  return `'${value}'::${Math.abs(value) <= INTEGER_MAX ? 'integer' : 'bigint'}`;
+}
+
+const INTEGER_MAX = 2_147_483_647;
 
 /**
  * The view asks a function and not the table: a view on the table would keep it from being rebuilt. The function has
