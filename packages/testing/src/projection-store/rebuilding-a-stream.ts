@@ -180,7 +180,7 @@ function describeParkedStreams(ports: Ports): void {
     const [tenant, stream] = [newTenant(), newStream()];
     await write(ports(), tenant, stream, { text: 'before' }, { text: 'poison' });
     await newRunner(ports()).runner.runOnce();
-    await rebuilt(ports(), tenant, stream, hanging);
+    await rebuilt(ports(), tenant, stream, hanging, 300);
     expect(await parkedOf(ports(), tenant)).toMatchObject([{ error: { code: 'projection.handler-hung' } }]);
     expect(await notesOf(ports(), tenant, [stream])).toMatchObject([{ text: 'before', count: 1 }]);
   });
@@ -212,8 +212,13 @@ function describeRefusals(ports: Ports): void {
   });
 }
 
-const rebuilt = (ports: ProjectionStoreUnderTest, tenant: TenantId, stream: StreamId, projection = list) =>
-  rebuildStream(projection, { tenant, ...stream }, { ...ports, timeLimit: new VmTimeLimit() }, 50);
+const rebuilt = (
+  ports: ProjectionStoreUnderTest,
+  tenant: TenantId,
+  stream: StreamId,
+  projection = list,
+  handlerTimeoutMs?: number,
+) => rebuildStream(projection, { tenant, ...stream }, { ...ports, timeLimit: new VmTimeLimit() }, handlerTimeoutMs);
 
 /** It keeps the slices that it has leased once, as between two looks. */
 const LOOKING_ONCE = { reportIntervalMs: 60_000 };
