@@ -4,6 +4,8 @@ import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collected, newTenant, noteList, rebuilt } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { QueryRunner } from 'typeorm';
+import { Archive1763703500000 } from '../postgres/migrations/1763703500000-archive.ts';
 import { PostgresEventLog } from '../postgres/postgres-event-log.ts';
 import { PostgresEventStore } from '../postgres/postgres-event-store.ts';
 import { exportTenant } from '../tenants/export-tenant.ts';
@@ -131,6 +133,13 @@ describe('Archived streams', () => {
     expect(await archive.findings()).toEqual(['archive-damaged']);
     const all = { tenant: first!.tenant, by: 'ada' };
     await expect(restoreStreams(url, archive.folder, all)).rejects.toMatchObject(damaged);
+  });
+
+  it('keep the migration from being taken back, which would forget where they are', async () => {
+    await archiveStreams(url, archive.options());
+    const runner = { query: (sql: string) => archive.rows(sql) } as unknown as QueryRunner;
+    await expect(new Archive1763703500000().down(runner)).rejects.toThrow('Streams are archived');
+    expect(await listArchives(url)).toHaveLength(4);
   });
 
   it('go with their tenant, and have to come back before it is exported', async () => {

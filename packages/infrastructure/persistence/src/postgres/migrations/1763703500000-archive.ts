@@ -25,6 +25,7 @@ export class Archive1763703500000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(REFUSE_FORGETTING);
     for (const statement of [APPEND, APPEND_BATCH, READ_STREAM_BY_PAGES, READ_LOG, READ_SLICES])
       await runner.query(replaced(statement));
     await runner.query(`
@@ -33,6 +34,14 @@ export class Archive1763703500000 implements MigrationInterface {
     `);
   }
 }
+
+// Without the catalogue nobody knows the files.
+const REFUSE_FORGETTING = `
+  do $$ begin
+    if exists (select from groundwork.archive) then
+      raise exception 'Streams are archived: bring them back with gw archive restore --all, for each tenant, then try again.';
+    end if;
+  end $$`;
 
 /** The function as it was made, with `inserted` in front of the first `place`. */
 const replaced = (made: string, place = '', inserted = ''): string =>
