@@ -42,7 +42,7 @@ export const postgresProjectionsUnderTest = async (
     url: postgres.url,
     administrator: postgres.administrator,
     ...open(types),
-    events: new PostgresEventStore(worker, types, signals, undefined, new InlineProjections([projection], types)),
+    events: new PostgresEventStore(worker, types, signals, archive, new InlineProjections([projection], types)),
     open,
     store: new PostgresProjectionStore(worker, signals),
     rebuilds: new PostgresRebuilds(worker),
