@@ -1,5 +1,5 @@
 // Events a second that a new subscriber reads from the beginning of the log to its end.
-import { pagesAhead, type EventLog } from '@groundwork/application';
+import { pagesAhead, PROJECTION_RUNNER_DEFAULTS, type EventLog } from '@groundwork/application';
 import { BENCH_EVENT_TYPE } from './bench.module.ts';
 import { figuresOf, medianRatio, rounded, type Window } from './closed-loop.ts';
 import { copyOut } from './copy-out.ts';
@@ -11,7 +11,7 @@ import type { Bench, Suite } from './suite.ts';
 
 const EVENTS = 1_000_000;
 const ROUNDS = 3;
-const PAGE_EVENTS = 1_000;
+const PAGE_EVENTS = PROJECTION_RUNNER_DEFAULTS.batchSizeMax;
 
 /** Reads a whole log; throws when an event is missing or out of order. */
 interface Subscriber {
