@@ -108,7 +108,8 @@ export interface ProjectionStore {
    * As `advance`, in a single statement, for a projection with `merge`: each row is stored, or merged into the row that
    * is there. A row whose `stream_version` is as high already stays as it is. At most one row of each tenant and key.
    * Undefined, with nothing changed, when a stream of the slice is parked or the rows are too heavy for one statement.
-   * Without rows, for any projection, the checkpoint moves past events that do not concern it: soon, not durably.
+   * Without rows, for any projection, the checkpoint moves past events that do not concern it. Rows and checkpoint are
+   * on the disk soon, not yet: a crash of the database may take both back, together, and they are applied again.
    */
   upsert(projection: Projection, slice: Slice, to: bigint, rows: readonly TenantRow[]): Promise<Slice | undefined>;
   /**

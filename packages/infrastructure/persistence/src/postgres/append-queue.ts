@@ -48,7 +48,7 @@ export class AppendQueue {
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #pumpScheduled = false;
-  #batchesInFlightMax = BATCHES_IN_FLIGHT_MAX;
+  #isContended = false;
   // A stream is in one batch at a time, so that its appends keep the order in which they were asked for.
   readonly #busyStreams = new Set<string>();
 
@@ -63,10 +63,15 @@ export class AppendQueue {
     if (this.#waiting.length >= WAITING_MAX) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ append, resolve, reject });
-      // An idle queue is bypassed: alone, waiting for company costs a client 20 to 25 %.
-      if (this.#inFlight === 0) this.#pump();
+      // An idle queue is bypassed: alone, waiting for company costs a client 20 to 25 %. Beside another process every
+      // batch waits for the lock, and one of a single append would take the turn of thirty.
+      if (this.#inFlight === 0 && !this.#isContended) this.#pump();
       else this.#schedulePump();
     });
+  }
+
+  get #batchesInFlightMax(): number {
+    return this.#isContended ? BATCHES_IN_FLIGHT_MAX_CONTENDED : BATCHES_IN_FLIGHT_MAX;
   }
 
   /** Gives the callers that were just answered a chance to ask again, so that the next batch is full. */
@@ -124,7 +129,7 @@ export class AppendQueue {
         batch.map((waiting) => waiting.append),
         false,
       );
-      this.#batchesInFlightMax = isContended ? BATCHES_IN_FLIGHT_MAX_CONTENDED : BATCHES_IN_FLIGHT_MAX;
+      this.#isContended = isContended;
       batch.forEach((waiting, index) => waiting.resolve(verdicts[index]!));
     } catch (error) {
       if (this.#isDataFault(error)) await this.#runOneByOne(batch);

@@ -44,8 +44,8 @@ export function storeStatement(table: ReadModelTable, tenant: string, rowsJson: 
 /**
  * Checkpoint and rows of any number of tenants in one statement, which tells whether the checkpoint was as expected.
  * Each row enters its tenant as it is stored: the policies judge every row by the tenant that is set at that moment,
- * and would refuse it if that were another one. A checkpoint that moves alone does not wait for the disk: lost in a
- * crash, it moves again.
+ * and would refuse it if that were another one. It does not wait for the disk: what a crash takes back, it takes back
+ * as a whole, and the log, which did wait, gives it again.
  */
 export function upsertStatement({ table, merge }: Projection, slice: Slice, to: bigint, rowsJson: string): Statement {
   const columns = columnsOf(table);
@@ -56,7 +56,7 @@ export function upsertStatement({ table, merge }: Projection, slice: Slice, to: 
              update groundwork.projection_slice set position = $4, updated_at = clock_timestamp()
               where projection = $1 and slice = $2 and position = $3 and epoch = $5
                 and ($6::text = '[]' or not exists (select from groundwork.parked_stream where projection = $1 and slice = $2))
-             returning case when $6::text = '[]' then set_config('synchronous_commit', 'off', true) end
+             returning set_config('synchronous_commit', 'off', true)
            ), stored as (
              insert into ${nameOf(table)} as stored (tenant, ${columns.join(', ')})
              select set_config('groundwork.tenant', row.tenant, true), ${values.join(', ')}
