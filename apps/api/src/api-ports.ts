@@ -21,7 +21,7 @@ import {
   TimeLimit,
   type Port,
 } from '@groundwork/application';
-import type { App } from '@groundwork/configuration';
+import type { App, WorkerSettings } from '@groundwork/configuration';
 import type { ApiPorts } from './http/create-api.ts';
 
 /** What the start looks for before any port is opened. */
@@ -43,7 +43,7 @@ export const API_ROOTS: readonly Port<unknown>[] = [
 ];
 
 /** The endpoints of all contexts and of the platform itself, and what serving them needs. */
-export function apiPorts(app: App): ApiPorts {
+export function apiPorts(app: App, { handlerTimeoutMs }: Pick<WorkerSettings, 'handlerTimeoutMs'>): ApiPorts {
   const [signal, projectionStore] = [app.get(LogSignal), app.get(ProjectionStore)];
   const platform = platformEndpoints({
     events: app.get(EventStore),
@@ -59,6 +59,7 @@ export function apiPorts(app: App): ApiPorts {
     access: app.get(Access),
     clock: app.get(Clock),
     timeLimit: app.get(TimeLimit),
+    handlerTimeoutMs,
   });
   return {
     endpoints: [...app.getAll(Endpoint), ...platform],

@@ -25,7 +25,7 @@ describe('the api', () => {
       modules: [...platformModules(settings, 'api'), ...contextModules(contexts, settings), apiModule],
       roots: API_ROOTS,
     });
-    const ports = apiPorts(app);
+    const ports = apiPorts(app, settings.worker);
     const { app: server } = await createApi(ports, { version: '0.0.0', docs: true });
 
     const paths = ports.endpoints.map(({ method, path }) => `${method} ${path}`);

@@ -27,7 +27,7 @@ await runProgram('api', async () => {
     modules: [...platformModules(settings, 'api'), ...contextModules(contexts, settings), apiModule],
     roots: [...API_ROOTS, ManagementServer],
   });
-  const [ports, management] = [apiPorts(app), app.get(ManagementServer)];
+  const [ports, management] = [apiPorts(app, settings.worker), app.get(ManagementServer)];
   const api = await createApi(ports, { version, docs: settings.http.docs ?? !isProduction });
   ports.logger.info('Health and metrics are served.', { port: await management.listen() });
   const host = settings.http.host ?? (isProduction ? '0.0.0.0' : '127.0.0.1');

@@ -29,7 +29,7 @@ it('S0-54 the api counts answers and errors, so that the ratio of errors can be 
       return { status: 200, body: {} };
     },
   });
-  const ports = { ...apiPorts(app), endpoints: [kilns], logger: new MemoryLogger() };
+  const ports = { ...apiPorts(app, settings.worker), endpoints: [kilns], logger: new MemoryLogger() };
   const { app: http } = await createApi(ports, { version: '0', docs: false });
   for (isFailing of [false, true, false, true, true]) await http.inject({ url: '/v1/kilns' });
   await http.inject({ url: '/v1/unknown' });

@@ -68,7 +68,7 @@ beforeAll(async () => {
     await compose({ program: 'worker', modules: [...platformModules(settings, 'worker'), ...workerModules] }),
   );
   project = projecting(worker);
-  const ports = { ...apiPorts(api), logger: new MemoryLogger() };
+  const ports = { ...apiPorts(api, settings.worker), logger: new MemoryLogger() };
   endpoints = ports.endpoints;
   const served = await serveApi(await createApi(ports, { version: '0.0.0', docs: true }), {
     host: '127.0.0.1',

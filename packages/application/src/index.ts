@@ -67,7 +67,13 @@ export { ExactJson, exactNumberText, jsonTextOf, parseExactJson, type JsonLimits
 export { inputIssues } from './input-issues.ts';
 export { rowLineage, type RowLineage, type RowQuestion, type RowStep } from './lineage/row-lineage.ts';
 export { StreamModel, streamModel } from './lineage/stream-model.ts';
-export { StreamReplay, type Replayed, type ReplayedRow, type ReplayStep } from './lineage/stream-replay.ts';
+export {
+  StreamReplay,
+  type HandlerLimit,
+  type Replayed,
+  type ReplayedRow,
+  type ReplayStep,
+} from './lineage/stream-replay.ts';
 export { pause } from './pause.ts';
 export { port, type Port } from './port.ts';
 export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
@@ -136,6 +142,7 @@ export { TimeLimit } from './ports/time-limit.ts';
 export { Tracer, type SpanFacts } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
 export { differingColumns } from './projections/differing-columns.ts';
+export { HandlerCalls } from './projections/handler-calls.ts';
 export { pagesAhead } from './projections/pages-ahead.ts';
 export { buildingProjection, buildName, liveName } from './projections/building-projection.ts';
 export { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projections/projection-runner-settings.ts';

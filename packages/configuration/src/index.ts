@@ -56,6 +56,7 @@ export { platformSettings, readSettings, type PlatformSettings, type WorkerSetti
 export { runProgram } from './run-program.ts';
 export { dataMigrationsOf, entitiesOf, eventTypesOf, migrationsOf, projectionsOf } from './schema-of.ts';
 export { settingsFrom, type Environment, type SettingsGroups, type SettingsOf } from './read-settings.ts';
+export { ScriptTimeLimit } from './script-time-limit.ts';
 export { settingRows, shownSettings, type SettingRow } from './settings-reference.ts';
 export { untilStopped } from './until-stopped.ts';
 export { watchEventLoop } from './watch-event-loop.ts';

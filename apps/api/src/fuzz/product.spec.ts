@@ -57,7 +57,7 @@ describe('the product over PostgreSQL', () => {
       events: [newEvent('ClientCreated', { ChangeEventHeader: header('fuzz-first', 'CREATE'), Name: 'x' })],
     });
     const logger = new MemoryLogger();
-    const api = await createApi({ ...apiPorts(app), logger }, { version: '0.0.0', docs: true });
+    const api = await createApi({ ...apiPorts(app, settings.worker), logger }, { version: '0.0.0', docs: true });
     const served = await serveApi(api, { host: '127.0.0.1', port: 0 });
     const target: FuzzTarget = {
       authorization: `Bearer ${await issueDevelopmentToken(settings.security)}`,

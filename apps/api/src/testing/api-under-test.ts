@@ -97,6 +97,7 @@ export async function apiUnderTest({
     access: app.get(Access),
     clock,
     timeLimit: app.get(TimeLimit),
+    handlerTimeoutMs: settings.worker.handlerTimeoutMs,
   });
   const under = { fault: undefined as unknown };
   const endpoints = [...platform, ...noteEndpoints({ events, commands, ids }, () => under.fault), ...more];

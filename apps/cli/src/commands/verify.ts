@@ -1,5 +1,6 @@
 // gw verify: whether a database holds what it should, and only that.
-import { verifyDatabase, type Verification } from '@groundwork/configuration';
+import { HandlerCalls } from '@groundwork/application';
+import { ScriptTimeLimit, verifyDatabase, type Verification } from '@groundwork/configuration';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ProblemFound } from '../errors.ts';
 import { table, type Output } from '../output.ts';
@@ -27,6 +28,7 @@ async function verify(url: string, size: number, settings: ProductSettings, outp
   const verification = await verifyDatabase(url, {
     types: await productEventTypes(settings),
     projections: await productProjections(settings),
+    handlers: new HandlerCalls(new ScriptTimeLimit(), settings.worker.handlerTimeoutMs),
     sampleSize: size,
     archiveFolder: settings.persistence.archiveDir,
     onProgress: (line) => output.note(line),

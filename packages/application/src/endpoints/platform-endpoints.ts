@@ -1,6 +1,7 @@
 // What the platform itself offers over HTTP, whatever contexts it carries.
 import type { Commands } from '../commands/submit-command.ts';
 import type { StreamModel } from '../lineage/stream-model.ts';
+import type { HandlerLimit } from '../lineage/stream-replay.ts';
 import type { Access } from '../ports/access.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandStore } from '../ports/command-store.ts';
@@ -8,7 +9,6 @@ import type { LogSignal } from '../ports/event-log.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
-import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Rebuilds } from '../ports/rebuilds.ts';
 import type { Projection } from '../projections/projection.ts';
 import { commandEndpoints } from './command-endpoints.ts';
@@ -22,7 +22,7 @@ import { postStreamRebuild } from './stream-rebuild-endpoints.ts';
 import { getStreamStates } from './stream-state-endpoints.ts';
 import { rebuildEndpoints } from './rebuild-endpoints.ts';
 
-export interface PlatformPorts {
+export interface PlatformPorts extends HandlerLimit {
   readonly events: EventStore;
   readonly commands: CommandStore;
   readonly submissions: Commands;
@@ -35,13 +35,12 @@ export interface PlatformPorts {
   readonly readModels: ReadModels;
   readonly access: Access;
   readonly clock: Clock;
-  readonly timeLimit: TimeLimit;
 }
 
 /** Events, commands, projections, dead letters, and how one led to the other; `platformRoles` say who may use them. */
 export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
   const { events, commands, signal, projectionStore: store, deadLetters, projections, models, readModels } = ports;
-  const { rebuilds, submissions, access, clock, timeLimit } = ports;
+  const { rebuilds, submissions, access, clock, timeLimit, handlerTimeoutMs } = ports;
   return [
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
@@ -50,7 +49,7 @@ export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
     postStreamRebuild(submissions, projections),
     ...deadLetterEndpoints(deadLetters),
     getCorrelation(commands, events),
-    getStreamStates({ events, models, projections, timeLimit }),
-    getRowLineage({ projections, events, readModels, commands, timeLimit }),
+    getStreamStates({ events, models, projections, timeLimit, handlerTimeoutMs }),
+    getRowLineage({ projections, events, readModels, commands, timeLimit, handlerTimeoutMs }),
   ];
 }

@@ -2,10 +2,10 @@
 import { isUuid, streamName, type TenantId } from '@groundwork/domain';
 import { z } from 'zod';
 import { rowLineage, type RowLineage } from '../lineage/row-lineage.ts';
+import type { HandlerLimit } from '../lineage/stream-replay.ts';
 import type { CommandStore, StoredCommand } from '../ports/command-store.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
-import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Projection, Row } from '../projections/projection.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { pageLimit, pageOf, streamNamed } from './page.ts';
@@ -14,12 +14,11 @@ import { projectionNamed } from './projection-endpoints.ts';
 import { toldError, versionAfter } from './stream-state-endpoints.ts';
 import { toldEvent, toldEventOf } from './told-event.ts';
 
-export interface RowLineagePorts {
+export interface RowLineagePorts extends HandlerLimit {
   readonly projections: readonly Projection[];
   readonly events: EventStore;
   readonly readModels: ReadModels;
   readonly commands: CommandStore;
-  readonly timeLimit: TimeLimit;
 }
 
 const SHOWN = 'shown to holders of platform:read-payloads';

@@ -3,9 +3,8 @@ import { streamName, type StreamId, type TenantId } from '@groundwork/domain';
 import { z } from 'zod';
 import { NotFound } from '../errors.ts';
 import type { StreamModel } from '../lineage/stream-model.ts';
-import { StreamReplay, type Replayed, type ReplayStep } from '../lineage/stream-replay.ts';
+import { StreamReplay, type HandlerLimit, type Replayed, type ReplayStep } from '../lineage/stream-replay.ts';
 import type { EventStore, StreamRange } from '../ports/event-store.ts';
-import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Projection } from '../projections/projection.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { unknownStream } from './event-endpoints.ts';
@@ -21,11 +20,10 @@ export const versionAfter = z.coerce.number().int().min(0).max(VERSION_MAX).defa
 /** Why an event could not be applied, null when it could. */
 export const toldError = z.object({ code: z.string(), message: z.string() }).nullable();
 
-export interface StreamStatePorts {
+export interface StreamStatePorts extends HandlerLimit {
   readonly events: EventStore;
   readonly models: readonly StreamModel[];
   readonly projections: readonly Projection[];
-  readonly timeLimit: TimeLimit;
 }
 
 const replayed = { changed: z.array(z.string()), error: toldError };
@@ -115,11 +113,11 @@ async function onlyState(
   return { ...last, rows: replay.rowsBehind(last) };
 }
 
-const replayOf = ({ models, projections, timeLimit }: StreamStatePorts, { type }: StreamId): StreamReplay =>
+const replayOf = ({ models, projections, ...limit }: StreamStatePorts, { type }: StreamId): StreamReplay =>
   new StreamReplay(
     models.find(({ streamType }) => streamType === type),
     projections,
-    timeLimit,
+    limit,
   );
 
 function stateOf({ event, state, rows }: ReplayStep, isShown: boolean): z.input<typeof stateBody> {

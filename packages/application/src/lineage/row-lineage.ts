@@ -4,10 +4,9 @@ import { InvalidInput, NotFound } from '../errors.ts';
 import type { LoggedEvent } from '../events/event.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { ReadModels } from '../ports/read-models.ts';
-import type { TimeLimit } from '../ports/time-limit.ts';
 import { differingColumns } from '../projections/differing-columns.ts';
 import type { Projection, Row } from '../projections/projection.ts';
-import { StreamReplay, type ReplayedRow } from './stream-replay.ts';
+import { StreamReplay, type HandlerLimit, type ReplayedRow } from './stream-replay.ts';
 
 export interface RowQuestion {
   readonly projection: Projection;
@@ -44,12 +43,12 @@ export interface RowStep {
  */
 export async function rowLineage(
   question: RowQuestion,
-  ports: { readonly events: EventStore; readonly readModels: ReadModels; readonly timeLimit: TimeLimit },
+  ports: { readonly events: EventStore; readonly readModels: ReadModels } & HandlerLimit,
 ): Promise<RowLineage> {
   const { projection, tenant, key, after, limit } = question;
   const stream = question.stream ?? projection.streamOf?.(key);
   if (stream === undefined) throw streamNeeded(projection);
-  const replay = new StreamReplay(undefined, [projection], ports.timeLimit);
+  const replay = new StreamReplay(undefined, [projection], ports);
   const origins = new Map<string, LoggedEvent>();
   const steps: RowStep[] = [];
   let last: ReplayedRow | undefined;

@@ -5,11 +5,14 @@ import type { CommandError } from '../ports/command-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
 import { differingColumns } from '../projections/differing-columns.ts';
 import { handlerHung } from '../projections/handler-calls.ts';
-import { PROJECTION_RUNNER_DEFAULTS } from '../projections/projection-runner-settings.ts';
 import type { Projection, Row } from '../projections/projection.ts';
 import type { StreamModel } from './stream-model.ts';
 
-const { handlerTimeoutMs: HANDLER_TIMEOUT_MS } = PROJECTION_RUNNER_DEFAULTS;
+/** How long the handlers of one event may take, and who ends them. */
+export interface HandlerLimit {
+  readonly timeLimit: TimeLimit;
+  readonly handlerTimeoutMs: number;
+}
 
 /** Something that is built from events, after one of them. */
 export interface Replayed<Value> {
@@ -38,23 +41,24 @@ export interface ReplayStep {
 export class StreamReplay {
   readonly #model: StreamModel | undefined;
   readonly #projections: readonly { readonly projection: Projection; readonly rows: Map<string, Row> }[];
-  readonly #timeLimit: TimeLimit;
+  readonly #limit: HandlerLimit;
   #state: unknown;
 
-  constructor(model: StreamModel | undefined, projections: readonly Projection[], timeLimit: TimeLimit) {
+  constructor(model: StreamModel | undefined, projections: readonly Projection[], limit: HandlerLimit) {
     this.#model = model;
-    this.#timeLimit = timeLimit;
+    this.#limit = limit;
     this.#state = model?.initialState;
     this.#projections = projections.map((projection) => ({ projection, rows: new Map() }));
   }
 
   /** Applies the next event of the stream, by the code of today; one that comes to no end is a fault like others. */
   apply(event: LoggedEvent): ReplayStep {
-    const made = this.#timeLimit.run(HANDLER_TIMEOUT_MS, () => ({
+    const { timeLimit, handlerTimeoutMs } = this.#limit;
+    const made = timeLimit.run(handlerTimeoutMs, () => ({
       state: this.#stateAfter(event),
       rows: this.#rowsAfter(event),
     }));
-    const { state, rows } = made?.value ?? this.#unchanged(told(handlerHung(HANDLER_TIMEOUT_MS), 'replay.failed'));
+    const { state, rows } = made?.value ?? this.#unchanged(told(handlerHung(handlerTimeoutMs), 'replay.failed'));
     this.#state = state?.value;
     for (const { projection, key, value } of rows) {
       const known = this.#projections.find((each) => each.projection.name === projection)!.rows;

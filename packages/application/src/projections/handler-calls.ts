@@ -2,7 +2,10 @@
 import { Misconfigured } from '../errors.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
+import { PROJECTION_RUNNER_DEFAULTS } from './projection-runner-settings.ts';
 import type { Projection, Row } from './projection.ts';
+
+const { attemptsMax: ATTEMPTS_MAX } = PROJECTION_RUNNER_DEFAULTS;
 
 /** For one batch, with all its attempts. */
 export class HandlerCalls {
@@ -28,6 +31,18 @@ export class HandlerCalls {
       this.#isWary = true;
       return failed(hung.item, handlerHung(this.#timeoutMs));
     }
+  }
+
+  /**
+   * What one call gives that changes nothing by itself; throws what it throws. One that hangs is called as often as a
+   * worker would, and is then the fault of nobody else: Misconfigured `projection.handler-hung`.
+   */
+  value<T>(call: () => T): T {
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const over = this.#timeLimit.run(this.#timeoutMs, call);
+      if (over !== undefined) return over.value;
+    }
+    throw handlerHung(this.#timeoutMs);
   }
 
   #hungOf<T>(
@@ -62,6 +77,9 @@ const handlerAsync = (): Misconfigured =>
     'The handler gave a promise: rows follow from rows and events alone, at once.',
     'Take `async` out of the handler, and let a process or a subscriber do what has to be waited for. Then retry.',
   );
+
+export const isHung = (error: unknown): boolean =>
+  error instanceof Misconfigured && error.code === 'projection.handler-hung';
 
 export const handlerHung = (timeoutMs: number): Misconfigured =>
   new Misconfigured(

@@ -10,7 +10,7 @@ import { newRunner, write } from './runner-under-test.ts';
 
 const RUNS = 15;
 
-const timeLimit = new VmTimeLimit();
+const limit = { timeLimit: new VmTimeLimit(), handlerTimeoutMs: 500 };
 const explained: Projection = { ...noteList, streamOf: (id) => ({ type: 'note', id }) };
 
 const explain = (
@@ -21,7 +21,7 @@ const explain = (
 ): Promise<RowLineage> =>
   rowLineage(
     { projection: explained, tenant, key: id, after: 0, limit: 100, ...page },
-    { events, readModels, timeLimit },
+    { events, readModels, ...limit },
   );
 
 const originsOf = ({ origins }: RowLineage): Record<string, number> =>
@@ -121,22 +121,23 @@ function describeDifferences(ports: () => ProjectionStoreUnderTest): void {
       },
     };
     const question = { projection: hanging, tenant, key: stream.id, after: 0, limit: 10 };
-    const { steps } = await rowLineage(question, { ...ports(), timeLimit });
+    const { steps } = await rowLineage(question, { ...ports(), ...limit, handlerTimeoutMs: 50 });
     const told = steps.map(({ row }) => [row.error?.code, row.value?.['text']]);
     expect(told).toEqual([
       [undefined, 'a'],
       ['projection.handler-hung', 'a'],
       [undefined, 'c'],
     ]);
+    expect(steps[1]!.row.error?.message).toContain('50 ms');
   });
 
   it('asks for the stream where the projection does not say it', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     await write(ports(), tenant, stream, { text: 'a' });
     const question = { projection: noteList, tenant, key: stream.id, after: 0, limit: 1 };
-    await expect(rowLineage(question, { ...ports(), timeLimit })).rejects.toMatchObject({
+    await expect(rowLineage(question, { ...ports(), ...limit })).rejects.toMatchObject({
       code: 'lineage.stream-needed',
     });
-    expect((await rowLineage({ ...question, stream }, { ...ports(), timeLimit })).steps).toHaveLength(1);
+    expect((await rowLineage({ ...question, stream }, { ...ports(), ...limit })).steps).toHaveLength(1);
   });
 }

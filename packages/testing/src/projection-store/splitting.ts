@@ -163,7 +163,7 @@ function describeExplanation(ports: Ports): void {
     const projection = { ...trail, streamOf: () => ({ type, id }) };
     return rowLineage(
       { projection, tenant, key: id, after: 0, limit },
-      { ...today(ports()), timeLimit: new VmTimeLimit() },
+      { ...today(ports()), timeLimit: new VmTimeLimit(), handlerTimeoutMs: 500 },
     );
   };
 

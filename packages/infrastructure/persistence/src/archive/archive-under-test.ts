@@ -2,7 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EventTypes, ExactJson, ProjectionRunner, type LogRead, type LoggedEvent } from '@groundwork/application';
+import {
+  EventTypes,
+  ExactJson,
+  HandlerCalls,
+  ProjectionRunner,
+  type LogRead,
+  type LoggedEvent,
+} from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
 import {
   collected,
@@ -118,6 +125,7 @@ export class ArchiveUnderTest {
     const verified = await verifyDatabase(this.ports.url, {
       types: noteTypes,
       projections: [noteList],
+      handlers: new HandlerCalls(new VmTimeLimit(), 500),
       sampleSize: 100,
       archiveFolder: archiveFolder ?? undefined,
       onProgress: () => undefined,

@@ -2,7 +2,7 @@
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EventTypes, ExactJson, ProjectionRunner, type Projection } from '@groundwork/application';
+import { EventTypes, ExactJson, HandlerCalls, ProjectionRunner, type Projection } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
 import {
   collected,
@@ -91,7 +91,8 @@ const readModel = (ports: PostgresProjectionsUnderTest): Promise<unknown[]> =>
   rows(ports, 'select * from contract.note where tenant = $1 order by id', mine);
 /** What `gw verify` finds. */
 async function findings({ url }: PostgresProjectionsUnderTest): Promise<readonly string[]> {
-  const options = { types, projections: [noteList], sampleSize: 100, onProgress: () => undefined };
+  const handlers = new HandlerCalls(new VmTimeLimit(), 500);
+  const options = { types, projections: [noteList], handlers, sampleSize: 100, onProgress: () => undefined };
   return (await verifyDatabase(url, options)).findings.map(({ check }) => check);
 }
 /** Everything of an event but its place in the whole log. */

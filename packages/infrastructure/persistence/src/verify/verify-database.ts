@@ -1,5 +1,5 @@
 // Looks through a whole database for what cannot be: in the log, in what was made of it, and between the two.
-import { Misconfigured, type EventTypes, type Projection } from '@groundwork/application';
+import { Misconfigured, type EventTypes, type HandlerCalls, type Projection } from '@groundwork/application';
 import type pg from 'pg';
 import { codeOf, translated } from '../postgres/database-errors.ts';
 import { asOwner } from '../postgres/owner-connection.ts';
@@ -13,6 +13,8 @@ import { verifyReadModels } from './verify-read-models.ts';
 export interface VerifyOptions {
   readonly types: EventTypes;
   readonly projections: readonly Projection[];
+  /** Ends what hangs in them: a stream may have passed such an event, as one that was discarded. */
+  readonly handlers: HandlerCalls;
   /** How many streams, chosen at random, are replayed and compared with the read models. */
   readonly sampleSize: number;
   /** What GW_ARCHIVE_DIR names; without it archived streams are a finding. */

@@ -107,6 +107,7 @@ async function verifyStream(inspection: Inspection, projection: Projection, stre
       projection,
       page.filter(({ position }) => position <= reached),
       rows,
+      inspection.handlers,
     );
   }
   if (rows.size === 0) return;
