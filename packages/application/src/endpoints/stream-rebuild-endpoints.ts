@@ -19,17 +19,33 @@ export const rebuildStreamHandler = (
   projections: readonly Projection[],
   ports: StreamRebuildPorts,
   handlerTimeoutMs?: number,
-): CommandHandler<z.infer<typeof payload>> => ({
-  type: REBUILD_STREAM,
-  permission: OPERATE,
-  schema: payload,
-  async handle({ projection, stream }, { tenant }) {
-    const key = { tenant, ...streamNamed(stream, '/stream') };
-    const named = projectionNamed(projections, projection);
-    const { upTo, ...rebuilt } = await rebuildStream(named, key, ports, handlerTimeoutMs);
-    return { upTo: String(upTo), ...rebuilt };
-  },
-});
+): CommandHandler<z.infer<typeof payload>> => {
+  const inTurn = { ...ports, store: holdingOneAtATime(ports.store) };
+  return {
+    type: REBUILD_STREAM,
+    permission: OPERATE,
+    schema: payload,
+    async handle({ projection, stream }, { tenant }) {
+      const key = { tenant, ...streamNamed(stream, '/stream') };
+      const named = projectionNamed(projections, projection);
+      const { upTo, ...rebuilt } = await rebuildStream(named, key, inTurn, handlerTimeoutMs);
+      return { upTo: String(upTo), ...rebuilt };
+    },
+  };
+};
+
+/** Whoever holds a slice reads the log on a second connection: those of many tenants would wait for each other's. */
+function holdingOneAtATime(store: StreamRebuildPorts['store']): StreamRebuildPorts['store'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    progress: (projection) => store.progress(projection),
+    holdSlice: (projection, stream, work) => {
+      const held = last.then(() => store.holdSlice(projection, stream, work));
+      last = held.catch(() => undefined);
+      return held;
+    },
+  };
+}
 
 const accepted = z.object({
   id: z.uuid(),
@@ -64,7 +80,6 @@ export const postStreamRebuild = (commands: Commands, projections: readonly Proj
         correlationId,
         requestId,
         idempotencyKey,
-        // One after the other: each takes a second connection while it holds the first.
         orderKeys: [`${REBUILD_STREAM}/${name}`],
       });
       const location = `/v1/commands/${command.id}`;

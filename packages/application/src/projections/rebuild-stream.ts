@@ -6,7 +6,7 @@ import type { EventLog, StreamKey } from '../ports/event-log.ts';
 import type { ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
 import { reachedPosition } from './ahead-of-log.ts';
-import { HandlerCalls } from './handler-calls.ts';
+import { HandlerCalls, isHung } from './handler-calls.ts';
 import { parkingErrorOf } from './projection-batch.ts';
 import { PROJECTION_RUNNER_DEFAULTS } from './projection-runner-settings.ts';
 import type { Projection, Row } from './projection.ts';
@@ -23,7 +23,7 @@ export interface StreamRebuild {
 }
 
 export interface StreamRebuildPorts {
-  readonly store: ProjectionStore;
+  readonly store: Pick<ProjectionStore, 'progress' | 'holdSlice'>;
   readonly log: EventLog;
   readonly timeLimit: TimeLimit;
 }
@@ -33,13 +33,13 @@ const PAGE_SIZE = 1_000;
 /**
  * Replaces the rows of the stream in one transaction, in which the checkpoint of its slice stands still: what it has
  * passed is in the rows, what it has not passed the worker applies to them. A parked stream is folded up to the event
- * behind which it waits; an earlier one that cannot be applied today parks it there. Commands that followed from the
- * events were stored when they first took effect. Rows under keys that the events no longer give are left to a rebuild
- * of the whole read model.
+ * behind which it waits; an earlier one that cannot be applied today parks it there, unless its handler hangs: that may
+ * be the fault of a busy moment. Commands that followed from the events were stored when they first took effect. Rows
+ * under keys that the events no longer give are left to a rebuild of the whole read model.
  *
  * Throws Conflict `projection.rows-without-stream`, `projection.rows-of-several-streams`, `projection.outdated`, and
- * NotFound `projection.stream-unknown`; InvalidInput `projection.row-refused` when the database refuses a row. Nothing
- * has changed then.
+ * `projection.rebuild-hung` behind as many attempts as a worker makes; NotFound `projection.stream-unknown`;
+ * InvalidInput `projection.row-refused` when the database refuses a row. Nothing has changed then.
  */
 export async function rebuildStream(
   projection: Projection,
@@ -116,6 +116,7 @@ class StreamFold {
   }
 
   async store(tx: ProjectionTransaction, { slice }: Slice): Promise<void> {
+    if (this.#fault !== undefined && isHung(this.#fault.error)) throw rebuildHung(this.#projection, this.#fault.event);
     const { tenant, type, id } = this.#stream;
     const rows = [...this.#rows.values()].filter((row) => row !== undefined);
     // Removed first: a row that is wrong may claim a higher version of the stream than there is.
@@ -138,11 +139,11 @@ class StreamFold {
   #apply(event: LoggedEvent): void {
     let changed: ReturnType<typeof changedRows> = new Map();
     if (this.#fault === undefined) {
-      this.#calls.each(
-        [event],
-        () => (changed = changedRows(this.#projection, event, this.#rows)),
-        (_, error) => (this.#fault = { event, error }),
-      );
+      try {
+        changed = this.#calls.value(() => changedRows(this.#projection, event, this.#rows));
+      } catch (error) {
+        this.#fault = { event, error };
+      }
     }
     for (const [key, row] of this.#fault === undefined ? changed : this.#untouched(event)) {
       const owner = this.#projection.streamOf!(key);
@@ -173,6 +174,14 @@ const unknownStream = ({ name }: Projection, stream: StreamId): NotFound =>
     'projection.stream-unknown',
     `There is no stream ${streamName(stream)}, or no worker has run ${name} yet.`,
     'Check type and id; both are case-sensitive.',
+  );
+
+const rebuildHung = ({ name }: Projection, event: LoggedEvent): Conflict =>
+  new Conflict(
+    'projection.rebuild-hung',
+    `The handler of event ${event.id} in ${name} does not come to its end in time; nothing has changed.`,
+    'Correct the handler, or give it more time with GW_WORKER_HANDLER_TIMEOUT_MS. Then rebuild the stream again.',
+    { eventId: event.id },
   );
 
 const foldsSeveral = ({ name }: Projection, stream: StreamId, owner: StreamId): Conflict =>

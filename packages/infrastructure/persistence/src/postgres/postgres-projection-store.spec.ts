@@ -1,5 +1,11 @@
 // The projection store in PostgreSQL keeps the contract of projection stores, and the runner runs on it.
-import { EventTypes, ProjectionRunner, type Projection } from '@groundwork/application';
+import {
+  EventTypes,
+  ProjectionRunner,
+  rebuildStreamHandler,
+  type CommandContext,
+  type Projection,
+} from '@groundwork/application';
 import {
   describeProjectionRunner,
   describeProjectionStore,
@@ -7,6 +13,8 @@ import {
   newEvent,
   newStream,
   newTenant,
+  noteList,
+  noteTypes,
   SeededIds,
   SystemClock,
   MemoryMetrics,
@@ -63,5 +71,31 @@ it('parks the stream of an event whose follow-up PostgreSQL refuses, and goes on
     { stream: { id: refused.id }, error: { code: 'projection.row-refused' } },
   ]);
   expect((await ports.commands.list(tenant, { limit: 10 })).map(({ orderKeys }) => orderKeys)).toEqual([['b'], ['a']]);
+  await ports.close();
+});
+
+it('rebuilds a stream for each of ten tenants at once over two connections', async () => {
+  const ports = await postgresProjectionsUnderTest(noteList, noteTypes, { poolSizeMax: 3, connectTimeoutMs: 2_000 });
+  const told: Projection = { ...noteList, streamOf: (id) => ({ type: 'note', id }) };
+  const [tenants, stream] = [Array.from({ length: 10 }, () => newTenant()), newStream('note')];
+  for (const tenant of tenants) {
+    await ports.events.append({ tenant, stream, expected: 0, events: [newEvent('NoteWritten', { text: 'a' })] });
+  }
+  await ports.store.register(told, 10);
+  for (const slice of await ports.store.lease(told, 'worker-1', 60_000, 10)) {
+    await ports.store.advance(told, slice, (await ports.log.head()).position, async () => undefined);
+  }
+  // The worker has gone on since somebody asked how far it is: there is something to read while the slice is held.
+  const store = {
+    progress: async () => [],
+    holdSlice: (...asked: Parameters<typeof ports.store.holdSlice>) => ports.store.holdSlice(...asked),
+  };
+  const handler = rebuildStreamHandler([told], { ...ports, store, timeLimit: new VmTimeLimit() });
+  const rebuilt = await Promise.all(
+    tenants.map((tenant) =>
+      handler.handle({ projection: told.name, stream: `note/${stream.id}` }, { tenant } as CommandContext, ''),
+    ),
+  );
+  expect(rebuilt).toEqual(tenants.map(() => expect.objectContaining({ rows: 1 })));
   await ports.close();
 });
