@@ -1,7 +1,7 @@
 // Compares the read policies that projections declare with what end users may read.
 import { refuseImpossibleReadPolicy, type Projection } from '@groundwork/application';
 import type pg from 'pg';
-import { nameOf } from '../postgres/read-model-statements.ts';
+import { nameOf, quoted } from '../postgres/read-model-statements.ts';
 import {
   READ_POLICY,
   READER,
@@ -26,6 +26,14 @@ interface Stored {
   readonly body: string | null;
   readonly isView: boolean;
   readonly readableColumns: readonly string[];
+  readonly others: readonly OtherPolicy[];
+}
+
+/** A policy of another name that lets end users see rows as well. */
+interface OtherPolicy {
+  readonly name: string;
+  /** Of its roles those that are not end users. */
+  readonly programs: readonly string[];
 }
 
 /** One fault at most for each projection; a table that is not there is no matter of policies. */
@@ -63,8 +71,14 @@ function faultOf(projection: Projection, stored: Stored): ReadPolicyFault | unde
   if (!isOpen) return fault('read-policy-missing', `${name} declares one`, creation);
   const differing = differences(projection, stored);
   if (differing.length === 0) return undefined;
-  return fault('read-policy-differs', differing.join(', '), [...removal, ...creation]);
+  const narrowed = stored.others.map((other) => withoutReaders(table, other));
+  return fault('read-policy-differs', differing.join(', '), [...narrowed, ...removal, ...creation]);
 }
+
+const withoutReaders = (table: Projection['table'], { name, programs }: OtherPolicy): string =>
+  programs.length === 0
+    ? `drop policy ${quoted(name)} on ${nameOf(table)}`
+    : `alter policy ${quoted(name)} on ${nameOf(table)} to ${programs.join(', ')}`;
 
 function differences(projection: Projection, stored: Stored): readonly string[] {
   const declared = readPolicyText(projection, projection.readPolicy!);
@@ -73,7 +87,8 @@ function differences(projection: Projection, stored: Stored): readonly string[] 
     ['what is shown', stored.body === declared.body && stored.isView],
     ['columns', sorted(stored.readableColumns) === sorted(declared.readableColumns)],
   ];
-  return parts.flatMap(([part, isSame]) => (isSame ? [] : [part]));
+  const others = stored.others.map((other) => `policy ${other.name} beside it`);
+  return [...parts.flatMap(([part, isSame]) => (isSame ? [] : [part])), ...others];
 }
 
 /** PostgreSQL quotes only what it must and has parentheses of its own; outside of texts there are but "and" and "=". */
@@ -90,6 +105,16 @@ const STORED = `
                     and 'security_invoker=true' = any (v.reloptions)) as "isView",
          coalesce((select json_agg(a.attname) from pg_attribute a
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and to_regrole('${READER}') is not null
-              and has_column_privilege(to_regrole('${READER}')::oid, c.oid, a.attnum, 'select')), '[]') as "readableColumns"
+              and has_column_privilege(to_regrole('${READER}')::oid, c.oid, a.attnum, 'select')), '[]') as "readableColumns",
+         coalesce((select json_agg(json_build_object('name', p.polname, 'programs', r.programs) order by p.polname)
+            from pg_policy p cross join lateral (
+                   select coalesce(bool_or(reads), false) as "hasReaders",
+                          case when bool_or(o = 0) then '["groundwork_app", "groundwork_worker"]'
+                               else coalesce(json_agg(o::regrole::text) filter (where not reads), '[]') end as programs
+                     from unnest(p.polroles) o,
+                          lateral (select o = 0 or pg_has_role(to_regrole('${READER}')::oid, o, 'usage') as reads) as asked
+                 ) r
+           where p.polrelid = c.oid and p.polname <> '${READ_POLICY}' and p.polpermissive and p.polcmd in ('*', 'r')
+             and r."hasReaders"), '[]') as others
     from pg_class c join pg_namespace s on s.oid = c.relnamespace
    where s.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')`;

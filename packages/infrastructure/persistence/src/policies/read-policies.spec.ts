@@ -153,6 +153,33 @@ describe('S1-64 the read policy of a projection', () => {
     },
   );
 
+  it.each([
+    ['end users', 'for select to groundwork_reader using (true)'],
+    ['everybody', 'using (true)'],
+    ['a program and end users', 'for select to groundwork_app, groundwork_reader using (true)'],
+  ])(
+    'is found when another policy for %s lets more rows through, which is taken from end users',
+    async (_who, text) => {
+      await applied();
+      await run(`create policy wide on plans.desk ${text}`);
+      expect(await asUser('acme', 'eve', 'select id from plans.desk')).not.toEqual([]);
+      expect(await faults()).toContain('read-policy-differs: policy wide beside it');
+      const fault = (await lintPolicies(ports.url, [deskList])).find(({ kind }) => kind === 'read-policy-differs');
+      await run(...fault!.up);
+      expect(await faults()).not.toContainEqual(expect.stringContaining('read-policy-differs'));
+      expect(await asUser('acme', 'eve', 'select id from plans.desk')).toEqual([]);
+    },
+  );
+
+  it('lets policies be that are for programs, for writing, or that only narrow', async () => {
+    await applied();
+    await run(
+      'create policy wide_writes on plans.desk for update to groundwork_reader using (true)',
+      'create policy narrow on plans.desk as restrictive for select to groundwork_reader using (is_open)',
+    );
+    expect(await faults()).not.toContainEqual(expect.stringContaining('read-policy-differs'));
+  });
+
   it('is recognised as it was stored, whatever it compares', async () => {
     const columns = { ...deskList.table.columns, seats: 'bigint' } as const;
     const comparing = (where: ReadPolicy['where'] & object): Projection => ({
