@@ -14,12 +14,13 @@ import {
 } from '@groundwork/application';
 import { compose, ManagementServer, platformModules, readSettings, type App } from '@groundwork/configuration';
 import { parseTenantId, streamId, type TenantId } from '@groundwork/domain';
-import { eventually } from '@groundwork/testing';
+import { eventually, testDatabase, type TestDatabase } from '@groundwork/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { ContainerModule } from 'inversify';
+import { Client } from 'pg';
 import { z } from 'zod';
 import { workerModule } from './worker.module.ts';
 import { Worker } from './worker.ts';
@@ -58,14 +59,38 @@ const kilnModule = new ContainerModule(({ bind }) => {
   });
 });
 
-describe('the traces of a worker', () => {
+async function kilnDatabase(): Promise<TestDatabase> {
+  const database = await testDatabase();
+  const administrator = new Client({ connectionString: database.url });
+  await administrator.connect();
+  await administrator.query(LIT_KILNS);
+  await administrator.end();
+  return database;
+}
+
+const LIT_KILNS = `
+  create schema kilns authorization groundwork_owner;
+  set role groundwork_owner;
+  create table kilns.lit_kiln (tenant text not null, kiln text, primary key (tenant, kiln));
+  alter table kilns.lit_kiln enable row level security, force row level security;
+  create policy own_tenant on kilns.lit_kiln to groundwork_app
+    using (tenant = nullif(current_setting('groundwork.tenant', true), ''))
+    with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
+  grant usage on schema kilns to groundwork_app;
+  grant select on kilns.lit_kiln to groundwork_app;
+  grant insert, update, delete on kilns.lit_kiln to groundwork_worker;
+  reset role`;
+
+describe.each(['memory', 'PostgreSQL'])('the traces of a worker on %s', (store) => {
   const exporter = new InMemorySpanExporter();
+  let database: TestDatabase | undefined;
   let app: App;
   beforeAll(async () => {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }));
+    if (store === 'PostgreSQL') database = await kilnDatabase();
     const settings = readSettings({
-      GW_STORE: 'memory',
+      ...(database === undefined ? { GW_STORE: 'memory' } : { DATABASE_URL: database.url }),
       LOG_LEVEL: 'error',
       MANAGEMENT_PORT: '0',
       GW_WORKER_SLICES: '1',
@@ -79,6 +104,7 @@ describe('the traces of a worker', () => {
   afterAll(async () => {
     await app.get(Worker).stop();
     await app[Symbol.asyncDispose]();
+    await database?.drop();
     trace.disable();
     context.disable();
   });

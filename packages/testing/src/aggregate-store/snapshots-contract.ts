@@ -91,7 +91,7 @@ function describePolicy(events: () => EventStore): void {
 }
 
 function describeLoading(events: () => EventStore): void {
-  it('S1-08, S1-10 spare a load the events before them: only later ones are read', async () => {
+  it('S1-08, S1-10, S4-10 spare a load the events before them: only later ones are read', async () => {
     const [counted, tenant] = [countingReads(events()), newTenant()];
     await add(countersOver(events()), tenant, 0, 1_000);
     await add(countersOver(events()), tenant, 1_000, 3);
@@ -101,7 +101,7 @@ function describeLoading(events: () => EventStore): void {
     expect(counted.read).toBe(3 + 1_003);
   });
 
-  it('S1-07, S1-08, S1-10 give the state of a full replay, whatever was saved when and under which policy', async () => {
+  it('S1-07, S1-08, S1-10, S4-10 give the state of a full replay, whatever was saved when and under which policy', async () => {
     const save = fc.record({
       by: fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 12 }),
       everyEvents: fc.integer({ min: 1, max: 7 }),
@@ -142,7 +142,7 @@ function describeSchemaVersions(events: () => EventStore): void {
   const loadedOf = async (tenant: TenantId, policy: SnapshotPolicy<CounterState>) =>
     (await countersOver(events(), policy).load(tenant, ID)).state;
 
-  it('S1-07, S1-10 of an older schema version are upcast, hop by hop, before the model sees them', async () => {
+  it('S1-07, S1-10, S4-10 of an older schema version are upcast, hop by hop, before the model sees them', async () => {
     // The state is not what the events say, so that the test sees where it comes from.
     const tenant = await keptAs('{"total":70}');
     const renamed = (state: unknown) => ({ count: (state as { total: number }).total });
@@ -151,7 +151,7 @@ function describeSchemaVersions(events: () => EventStore): void {
     expect(await loadedOf(tenant, policy)).toEqual({ count: 71 });
   });
 
-  it('S1-07, S1-10 of an older schema version are rebuilt from events where no upcaster is given, and replaced', async () => {
+  it('S1-07, S1-10, S4-10 of an older schema version are rebuilt from events where no upcaster is given, and replaced', async () => {
     const tenant = await keptAs('{"count":70}');
     const policy = { ...POLICY, schemaVersion: 2 };
     expect(await loadedOf(tenant, policy)).toEqual({ count: 5 });
@@ -164,7 +164,7 @@ function describeSchemaVersions(events: () => EventStore): void {
     { what: 'that is no JSON', stateText: '{"count":', schemaVersion: 1 },
     { what: 'that does not fit its schema', stateText: '{"count":"70"}', schemaVersion: 1 },
     { what: 'with fields that nobody knows', stateText: '{"count":70,"more":1}', schemaVersion: 1 },
-  ])('S1-07, S1-10 $what change nothing but the speed', async ({ stateText, schemaVersion }) => {
+  ])('S1-07, S1-10, S4-10 $what change nothing but the speed', async ({ stateText, schemaVersion }) => {
     expect(await loadedOf(await keptAs(stateText, schemaVersion), POLICY)).toEqual({ count: 5 });
   });
 

@@ -105,7 +105,7 @@ function describeExpectations(store: StoreAccess): void {
     { expected: 'stream-exists', lengthBefore: 0, holds: false },
   ];
   it.each(cases)(
-    'S1-03 expecting $expected of a stream of $lengthBefore events holds: $holds',
+    'S1-03, S4-10 expecting $expected of a stream of $lengthBefore events holds: $holds',
     async ({ expected, lengthBefore, holds }) => {
       const [tenant, stream] = [newTenant(), newStream()];
       const before = Array.from({ length: lengthBefore }, (_, index) => note(`before ${index}`));

@@ -82,7 +82,7 @@ function describeOnce(ports: () => ProjectionStoreUnderTest): void {
     expect(await notesOf(ports(), tenant, [stream])).toEqual([{ text: '4', count: 3, streamVersion: 5 }]);
   });
 
-  it('S1-44 repeats nothing when the answer to a batch that took effect is lost', async () => {
+  it('repeats nothing when the answer to a batch that took effect is lost', async () => {
     const [tenant, streams] = [newTenant(), Array.from({ length: 6 }, () => newStream())];
     for (const stream of streams) await write(ports(), tenant, stream, { text: 'a' }, { text: 'b' });
     const { runner } = newRunner({ ...ports(), store: forgetful(ports().store, 3) }, noteCount, {

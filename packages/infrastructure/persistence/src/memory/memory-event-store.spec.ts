@@ -2,7 +2,7 @@
 import { SystemClock, describeEventStore } from '@groundwork/testing';
 import { MemoryEventStore, MemoryLog } from './memory-event-store.ts';
 
-describeEventStore('S1-09 MemoryEventStore', async () => {
+describeEventStore('S1-09, S4-10 MemoryEventStore', async () => {
   const log = new MemoryLog();
   return {
     open: async (types) => {

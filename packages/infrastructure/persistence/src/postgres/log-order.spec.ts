@@ -75,7 +75,7 @@ describe('the log under concurrent writers', () => {
     }
   });
 
-  it('S1-04 lets exactly one of 50 simultaneous first appends win, on 50 connections; the constraint keeps versions unique', async () => {
+  it('S1-04, S4-10 lets exactly one of 50 simultaneous first appends win, on 50 connections; the constraint keeps versions unique', async () => {
     await expectOneFirst(postgres);
     const { rows } = await postgres.administrator.query<{ sessions: number }>(
       "select count(distinct pid)::int as sessions from pg_stat_activity where application_name = 'first-append'",

@@ -8,7 +8,7 @@ import { PostgresLogSignal } from './postgres-log-signal.ts';
 import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 import { Signals } from './signals.ts';
 
-describeEventStore('S1-09 PostgresEventStore', async () => {
+describeEventStore('S1-09, S4-10 PostgresEventStore', async () => {
   const postgres = await postgresUnderTest();
   const [app, worker] = [postgres.connect('groundwork_app'), postgres.connect('groundwork_worker')];
   const signals = new Signals(app, postgres.url, new MemoryLogger());

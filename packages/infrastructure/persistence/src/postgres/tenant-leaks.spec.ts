@@ -58,7 +58,7 @@ async function asked(role: DatabaseRole, tenant: string | undefined, sql: string
 const isSeenWhole = (role: DatabaseRole, table: TenantTable): boolean =>
   role === 'groundwork_worker' && SEEN_WHOLE_BY_WORKER.includes(table.name);
 
-describe.each(ROLES)('S1-05 as %s', (role) => {
+describe.each(ROLES)('S1-05, S4-10 as %s', (role) => {
   it('a tenant sees its own rows and 0 of another’s, in every table and view', async () => {
     for (const table of tables.filter((each) => !isSeenWhole(role, each))) {
       const seen = await asked(role, mine, `select distinct tenant from ${table.name}`);
@@ -90,7 +90,7 @@ describe.each(ROLES)('S1-05 as %s', (role) => {
   });
 });
 
-it('S1-05 what the walk over all tables looks at has rows: the log, commands, read models and dead letters among them', async () => {
+it('S1-05, S4-10 what the walk over all tables looks at has rows: the log, commands, read models and dead letters among them', async () => {
   expect(tables.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
       'clients.client',
@@ -107,7 +107,7 @@ it('S1-05 what the walk over all tables looks at has rows: the log, commands, re
   }
 });
 
-it('S1-05 the same id in two tenants is two streams', async () => {
+it('S1-05, S4-10 the same id in two tenants is two streams', async () => {
   const { events } = postgres.stores([{ type: 'NoteWritten', schemaVersion: 1 }]);
   const [first, second, stream] = [newTenant(), newTenant(), newStream()];
   for (const tenant of [first, second]) {

@@ -57,7 +57,7 @@ import { Signals } from './signals.ts';
     });
     afterAll(() => postgres.close());
 
-    it('S1-06 each borrower of a session sees its own tenant only, whatever went before it, also an error', async () => {
+    it('S1-06, S4-10 each borrower of a session sees its own tenant only, whatever went before it, also an error', async () => {
       await neverLeaks(stores.app, tenants);
     }, 60_000);
 
