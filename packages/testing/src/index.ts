@@ -22,6 +22,7 @@ export {
 } from './event-store/event-store-contract.ts';
 export { describeDeciderLaws, describeSnapshotLaw, given, type Then, type When } from './given-when-then.ts';
 export { collected, dataOf, newEvent, newId, newLoggedEvent, newStream, newTenant } from './new-event.ts';
+export { describeHanging } from './projection-store/hanging.ts';
 export { describeInlineProjections } from './projection-store/inline-projections.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';
 export { rebuilt } from './projection-store/rebuilding.ts';

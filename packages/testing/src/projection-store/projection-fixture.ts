@@ -10,6 +10,7 @@ import {
   type Rebuilds,
   type RecordedEvent,
   type Row,
+  type TimeLimit,
 } from '@groundwork/application';
 import type { EventStoreUnderTest } from '../event-store/event-store-contract.ts';
 
@@ -19,6 +20,8 @@ export interface ProjectionStoreUnderTest extends EventStoreUnderTest {
   readonly deadLetters: DeadLetters;
   readonly readModels: ReadModels;
   readonly commands: CommandStore;
+  /** That of the product, where the spec of the adapter can reach it. */
+  readonly timeLimit?: TimeLimit;
   /** The same log for a program that knows these types. */
   open(types: EventTypes): EventStoreUnderTest;
   close(): Promise<void>;

@@ -34,7 +34,7 @@ export function newRunner(
       ...ports,
       clock: new SystemClock(),
       ids: new SeededIds('follow-ups'),
-      timeLimit: new VmTimeLimit(),
+      timeLimit: ports.timeLimit ?? new VmTimeLimit(),
       tracer: new MemoryTracer(),
       logger,
       metrics,
