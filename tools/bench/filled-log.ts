@@ -5,7 +5,7 @@ import { STREAM_TYPE, TENANT } from './our-store.ts';
 import { payload } from './payload.ts';
 
 export const EVENTS_PER_STREAM = 10;
-/** As many streams grow at a time. */
+/** As many streams grow at a time, where there are as many. */
 const STREAMS_AT_A_TIME = 1_000;
 const EVENTS_PER_STATEMENT = 250_000;
 
@@ -17,10 +17,12 @@ export async function fillLog(url: string, eventCount: number, note: (line: stri
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(STREAMS, [TENANT, STREAM_TYPE, eventCount / EVENTS_PER_STREAM]);
+    const streams = eventCount / EVENTS_PER_STREAM;
+    const atATime = Math.min(streams, STREAMS_AT_A_TIME);
+    await client.query(STREAMS, [TENANT, STREAM_TYPE, streams]);
     for (let from = 0; from < eventCount; from += EVENTS_PER_STATEMENT) {
       const to = Math.min(from + EVENTS_PER_STATEMENT, eventCount);
-      await client.query(EVENTS, [from, to, TENANT, BENCH_EVENT_TYPE, JSON.stringify(payload)]);
+      await client.query(EVENTS, [from, to, TENANT, BENCH_EVENT_TYPE, JSON.stringify(payload), atATime]);
       note(`${to} of ${eventCount} events are written.`);
     }
     // Whoever has written so much has a vacuum and a checkpoint behind it.
@@ -43,7 +45,7 @@ const STREAMS = `
 const EVENTS = `
   insert into groundwork.event (position, stream_id, stream_version, tenant, event_id, type, schema_version, source,
                                 occurred_at, recorded_at, correlation_id, metadata, data)
-    select p, 1 + (p - 1) / ${STREAMS_AT_A_TIME * EVENTS_PER_STREAM} * ${STREAMS_AT_A_TIME} + (p - 1) % ${STREAMS_AT_A_TIME},
-           1 + (p - 1) / ${STREAMS_AT_A_TIME} % ${EVENTS_PER_STREAM}, $3, gen_random_uuid(), $4, 1, 'api', now(), now(),
+    select p, 1 + (p - 1) / ($6::int * ${EVENTS_PER_STREAM}) * $6::int + (p - 1) % $6::int,
+           1 + (p - 1) / $6::int % ${EVENTS_PER_STREAM}, $3, gen_random_uuid(), $4, 1, 'api', now(), now(),
            'c-' || p, '{"actor":"bench","correlationId":"c-' || p || '"}', $5
       from generate_series($1::bigint + 1, $2::bigint) p`;

@@ -40,13 +40,13 @@ const totals = upsertProjection({
   merge: { events: 'add', employees: 'add' },
 });
 
-/** A table for these rows, protected as every read model is. */
-export const totalsTable = (name: string): string => `
+export const totalsTable = (name: string): string =>
+  benchTable(name, 'events integer, employees integer, last_name text, stream_version integer');
+
+/** A table for rows of one stream each, protected as every read model is. */
+export const benchTable = (name: string, columns: string): string => `
   create schema if not exists bench authorization groundwork_owner;
-  create table bench.${name} (
-    tenant text not null, stream text not null, events integer, employees integer, last_name text,
-    stream_version integer, primary key (tenant, stream)
-  );
+  create table bench.${name} (tenant text not null, stream text not null, ${columns}, primary key (tenant, stream));
   alter table bench.${name} owner to groundwork_owner;
   alter table bench.${name} enable row level security, force row level security;
   create policy own_tenant on bench.${name} to groundwork_app

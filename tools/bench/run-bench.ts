@@ -10,6 +10,7 @@ import { machine } from './machine.ts';
 import { openPeers } from './peers/peers.ts';
 import { projectSuite } from './project-suite.ts';
 import type { Suite } from './suite.ts';
+import { judged, ratioLines } from './targets.ts';
 import { workersSuite } from './workers-suite.ts';
 
 const suites: readonly Suite[] = [
@@ -53,7 +54,7 @@ async function measure(name: string | undefined): Promise<void> {
     await using opened = values.peers ? await openPeers(url, note) : undefined;
     const events = values.events === undefined ? undefined : Number(values.events);
     const { results, ratios } = await suite.run({ url, peers: opened?.peers ?? [], events, note });
-    return { suite: suite.name, machine: measuredOn, results, ratios };
+    return { suite: suite.name, machine: measuredOn, results, ratios, targets: judged(suite.name, ratios) };
   });
   if (values.json) {
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
@@ -63,7 +64,7 @@ async function measure(name: string | undefined): Promise<void> {
     const row = [contender.padEnd(34), String(concurrency).padStart(4), String(perSecond).padStart(8)];
     process.stdout.write(`${row.join(' ')}/s   p50 ${p50Ms ?? '-'} ms   p99 ${p99Ms ?? '-'} ms\n`);
   }
-  for (const [ratio, value] of Object.entries(report.ratios)) process.stdout.write(`${ratio.padEnd(34)} ${value}\n`);
+  for (const line of ratioLines(report.ratios, report.targets)) process.stdout.write(`${line}\n`);
 }
 
 /** Progress goes beside the result, never into it. */

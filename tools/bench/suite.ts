@@ -21,7 +21,10 @@ export interface Suite {
 
 export interface SuiteReport {
   readonly results: readonly Result[];
-  /** Ours over the comparison's, measured in the same minute: absolute figures belong to one machine. */
+  /**
+   * Ours over the comparison's, measured in the same minute: absolute figures belong to one machine. Beside them stand
+   * the few that have a bound of their own.
+   */
   readonly ratios: Readonly<Record<string, number>>;
 }
 

@@ -1,9 +1,11 @@
-// What further workers bring where handlers wait for others: commands a second by one worker, and by three.
+// What further workers bring: commands whose handler waits for others, and events whose handler computes.
 import { CommandStore, ExactJson, Ids } from '@groundwork/application';
 import { Client } from 'pg';
+import { withSecondDatabase } from './bench-database.ts';
 import { percentile, rounded } from './closed-loop.ts';
 import { composed, STREAM_TYPE, TENANT } from './our-store.ts';
-import type { Suite } from './suite.ts';
+import { projectedByOneAndMore, type Rates } from './projecting-workers.ts';
+import type { Result, Suite } from './suite.ts';
 import { SERVICE_MS, WAITING_COMMAND, WAITING_PERMISSION } from './waiting-handler.module.ts';
 import { COMMANDS_AT_ONCE, workerProcess } from './worker-process.ts';
 
@@ -12,48 +14,51 @@ const ROUNDS = 3;
 const COMMANDS = 120;
 const STREAMS = 40;
 
+const EVENTS = 20_000;
+
 export const workersSuite: Suite = {
   name: 'workers',
-  description: `commands whose handler waits ${SERVICE_MS} ms for a service, run by ${WORKERS} workers against one`,
-  run: async ({ url, note }) => {
-    const rounds: Rates[] = [];
-    for (let round = 1; round <= ROUNDS; round++) rounds.push(await oneAndMore(url, COMMANDS, note));
-    const median = (of: (round: Rates) => number): number =>
-      percentile(
-        rounds.map(of).sort((a, b) => a - b),
-        0.5,
-      );
-    const result = (name: string, workers: number, perSecond: number) => ({
-      name,
-      concurrency: workers * COMMANDS_AT_ONCE,
-      perSecond: rounded(perSecond),
-      p50Ms: null,
-      p99Ms: null,
-    });
+  description:
+    `by ${WORKERS} workers against one: commands whose handler waits ${SERVICE_MS} ms for a service, and a read model ` +
+    'whose handler computes',
+  run: async ({ url, note, events = EVENTS }) => {
+    const waiting: Rates[] = [];
+    for (let round = 1; round <= ROUNDS; round++) waiting.push(await oneAndMore(url, COMMANDS, note));
     note('Each command had its effect once, and each stream has its events in the order of acceptance.');
+    const computing = await withSecondDatabase(url, (other) =>
+      projectedByOneAndMore(other, { events, rounds: ROUNDS, workers: WORKERS, note }),
+    );
+    note('Each event was applied once, in the order of its stream, by whatever worker.');
     return {
       results: [
-        result(
-          '1 worker',
-          1,
-          median(({ one }) => one),
-        ),
-        result(
-          `${WORKERS} workers`,
-          WORKERS,
-          median(({ more }) => more),
-        ),
+        ...resultsOf('commands', COMMANDS_AT_ONCE, waiting),
+        ...resultsOf('events of a projection', 1, computing),
       ],
-      ratios: { threeWorkersOverOne: rounded(median(({ one, more }) => more / one)) },
+      ratios: {
+        threeWorkersOverOne: rounded(medianOf(waiting, ({ one, more }) => more / one)),
+        threeWorkersOverOneProjecting: rounded(medianOf(computing, ({ one, more }) => more / one)),
+      },
     };
   },
 };
 
-/** Commands a second. */
-export interface Rates {
-  readonly one: number;
-  readonly more: number;
-}
+const resultsOf = (what: string, concurrency: number, rounds: readonly Rates[]): readonly Result[] =>
+  [
+    { name: `${what}, 1 worker`, workers: 1, perSecond: medianOf(rounds, ({ one }) => one) },
+    { name: `${what}, ${WORKERS} workers`, workers: WORKERS, perSecond: medianOf(rounds, ({ more }) => more) },
+  ].map(({ name, workers, perSecond }) => ({
+    name,
+    concurrency: workers * concurrency,
+    perSecond: rounded(perSecond),
+    p50Ms: null,
+    p99Ms: null,
+  }));
+
+const medianOf = (rounds: readonly Rates[], of: (round: Rates) => number): number =>
+  percentile(
+    rounds.map(of).sort((a, b) => a - b),
+    0.5,
+  );
 
 /** The same commands by one worker, then by three, each in a process of its own; throws when any effect is wrong. */
 export async function oneAndMore(url: string, commandCount: number, note: (line: string) => void): Promise<Rates> {
@@ -69,7 +74,7 @@ async function commandsPerSecond(url: string, workerCount: number, commandCount:
   const group = `of-${workerCount}-${Date.now()}`;
   try {
     await using stack = new AsyncDisposableStack();
-    const workers = await Promise.all(Array.from({ length: workerCount }, () => workerProcess(url)));
+    const workers = await Promise.all(Array.from({ length: workerCount }, () => workerProcess(url, 'commands')));
     for (const worker of workers) stack.use(worker);
     await accept(url, group, commandCount);
     const startedAt = performance.now();
