@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { refusedSkips, summaryOf, type JestResults } from './summary.ts';
+import { refusedSkips, resultsOfAll, summaryOf, type JestResults } from './summary.ts';
 
 const results = (changes: Partial<JestResults> = {}): JestResults => ({
   numPassedTests: 3,
@@ -14,6 +14,20 @@ const failed = { status: 'failed', fullName: 'a' };
 const file = (...tests: [status: string, fullName: string][]): JestResults['testResults'][number] => ({
   status: 'passed',
   assertionResults: tests.map(([status, fullName]) => ({ status, fullName })),
+});
+
+describe('runs that follow each other', () => {
+  it('count together, and count for nothing when one has left no results', () => {
+    const [first, second] = [results({ testResults: [file(['passed', 'a'])] }), results({ numFailedTests: 2 })];
+    expect(resultsOfAll([first, second])).toEqual({
+      numPassedTests: 6,
+      numFailedTests: 2,
+      numPendingTests: 2,
+      numTodoTests: 2,
+      testResults: first.testResults,
+    });
+    expect(resultsOfAll([first, undefined])).toBeUndefined();
+  });
 });
 
 describe('where nothing may be missing', () => {

@@ -11,6 +11,20 @@ export interface JestResults {
   }[];
 }
 
+/** Of runs that follow each other; undefined when one has left none. */
+export function resultsOfAll(runs: readonly (JestResults | undefined)[]): JestResults | undefined {
+  const all = runs.filter((run) => run !== undefined);
+  if (all.length < runs.length) return undefined;
+  const sum = (count: (run: JestResults) => number): number => all.reduce((total, run) => total + count(run), 0);
+  return {
+    numPassedTests: sum((run) => run.numPassedTests),
+    numFailedTests: sum((run) => run.numFailedTests),
+    numPendingTests: sum((run) => run.numPendingTests),
+    numTodoTests: sum((run) => run.numTodoTests),
+    testResults: all.flatMap((run) => run.testResults),
+  };
+}
+
 export interface Summary {
   readonly passed: number;
   readonly failed: number;
