@@ -44,7 +44,8 @@ export const persistenceSettings = z.object({
       'commits by any program and has to be set up (`gw db setup --sql --decoding`).',
     allowed: 'listen, decoding',
   }),
-  poolSizeMax: wholeNumberSetting(2, 200, 10, {
+  // One is for what is sent in order; the rebuild of a stream takes two of the others.
+  poolSizeMax: wholeNumberSetting(3, 200, 10, {
     variable: 'GW_POOL_SIZE_MAX',
     description:
       'Database connections of one process; one more listens where something is waited for. ' +
