@@ -6,6 +6,7 @@ export { loadStream, type EventSourcedModel, type LoadedStream } from './aggrega
 export { Snapshots, type SnapshotPolicy, type SnapshotUpcaster } from './aggregates/snapshots.ts';
 export { COMMAND_CONSUMER_DEFAULTS, type CommandConsumerSettings } from './commands/command-consumer-settings.ts';
 export { CommandConsumer, type CommandConsumerPorts } from './commands/command-consumer.ts';
+export { OrderChains } from './commands/order-chains.ts';
 export type { CommandContext } from './commands/command-context.ts';
 export { commandErrorOf, errorOfCommand } from './commands/command-error.ts';
 export { CommandHandler } from './commands/command-handler.ts';
@@ -147,8 +148,8 @@ export { pagesAhead } from './projections/pages-ahead.ts';
 export { buildingProjection, buildName, liveName } from './projections/building-projection.ts';
 export { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projections/projection-runner-settings.ts';
 export { ProjectionRunner, type ProjectionRunnerPorts } from './projections/projection-runner.ts';
-export { InlineChange, inlineProjection, unrecordedEvent, type InlineRows } from './projections/inline-projection.ts';
-export { ProjectionRegistry } from './projections/projection-registry.ts';
+export { InlineChange, inlineProjection, unrecordedEvent, type InlineBefore } from './projections/inline-projection.ts';
+export { ProjectionRegistry, tableMissing } from './projections/projection-registry.ts';
 export { RebuildRunner, type RebuildRunnerPorts } from './projections/rebuild-runner.ts';
 export {
   Projection,

@@ -49,7 +49,7 @@ const unknownEventType = (name: string, type: string): Misconfigured =>
     { projection: name, eventType: type },
   );
 
-const tableMissing = ({ name, table }: Projection): Misconfigured =>
+export const tableMissing = ({ name, table }: Projection): Misconfigured =>
   new Misconfigured(
     'projection.table-missing',
     `The table ${table.schema}.${table.name} of ${name} does not exist.`,

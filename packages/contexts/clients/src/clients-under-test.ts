@@ -22,6 +22,7 @@ import {
   ProjectionStore,
   Projection,
   Rebuilds,
+  TimeLimit,
   type RebuildKind,
   commandErrorOf,
   CodedError,
@@ -132,6 +133,7 @@ const surroundings = (logger: Logger): ContainerModule =>
     bind(Logger).toConstantValue(logger);
     bind(Metrics).toConstantValue(new MemoryMetrics());
     bind(Clock).toConstantValue(new FixedClock());
+    bind(TimeLimit).toConstantValue(new VmTimeLimit());
     bind(Ids).toConstantValue(new SeededIds(crypto.randomUUID()));
     bind(Access).toConstantValue({ authorise });
     bind(CommandPipeline).toResolvedValue(

@@ -18,6 +18,7 @@ import {
   ProjectionStore,
   ReadModels,
   Rebuilds,
+  TimeLimit,
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import type { EntitySchema } from 'typeorm';
@@ -57,7 +58,7 @@ const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
 
 const ALL_PROJECTIONS = { serviceIdentifier: Projection, isMultiple: true } as const;
 
-/** Needs Logger, Metrics, Clock, and the EventTypeDefinitions, entities and projections that the contexts bind. */
+/** Needs Logger, Metrics, Clock, TimeLimit, and what contexts bind: EventTypeDefinitions, entities and projections. */
 export const persistenceModule = (settings: PersistenceSettings, user: PersistenceUser): ContainerModule =>
   new ContainerModule((options) => {
     for (const type of INSTALLATION_EVENT_TYPES)
@@ -137,8 +138,9 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
 function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings): void {
   bind(InlineProjections)
     .toResolvedValue(
-      (projections: Projection[], types: EventTypes) => new InlineProjections(projections, types),
-      [ALL_PROJECTIONS, EventTypes],
+      (projections: Projection[], types: EventTypes, timeLimit: TimeLimit) =>
+        new InlineProjections(projections, types, timeLimit),
+      [ALL_PROJECTIONS, EventTypes, TimeLimit],
     )
     .inSingletonScope();
   bind(Archive)
@@ -199,11 +201,18 @@ function bindReadModels({ bind }: Binding): void {
 }
 
 function bindMemory({ bind }: Binding): void {
+  bind(MemoryInlineRows)
+    .toResolvedValue(
+      (projections: Projection[], store: MemoryProjectionStore, timeLimit: TimeLimit) =>
+        new MemoryInlineRows(projections, store, timeLimit),
+      [ALL_PROJECTIONS, MemoryProjectionStore, TimeLimit],
+    )
+    .inSingletonScope();
   bind(MemoryEventStore)
     .toResolvedValue(
-      (types: EventTypes, clock: Clock, projections: Projection[], store: MemoryProjectionStore) =>
-        new MemoryEventStore(types, clock, undefined, new MemoryInlineRows(projections, store)),
-      [EventTypes, Clock, ALL_PROJECTIONS, MemoryProjectionStore],
+      (types: EventTypes, clock: Clock, inline: MemoryInlineRows) =>
+        new MemoryEventStore(types, clock, undefined, inline),
+      [EventTypes, Clock, MemoryInlineRows],
     )
     .inSingletonScope();
   bind(MemoryCommandStore)

@@ -2,49 +2,61 @@
 import {
   InlineChange,
   loggedEvent,
-  PROJECTION_RUNNER_DEFAULTS,
   unrecordedEvent,
   type EventTypes,
   type Projection,
   type Row,
   type StoredEvent,
+  type StreamKey,
+  type TimeLimit,
 } from '@groundwork/application';
-import type { MemoryProjectionStore } from './memory-projection-store.ts';
+import { isSameStream, type KnownProjection, type MemoryProjectionStore } from './memory-projection-store.ts';
+import { sliceOfStream } from './memory-event-store.ts';
 import { refuseUnfitRow } from './row-check.ts';
 
 export class MemoryInlineRows {
   readonly #projections: readonly Projection[];
   readonly #store: MemoryProjectionStore;
+  readonly #timeLimit: TimeLimit;
 
-  constructor(projections: readonly Projection[], store: MemoryProjectionStore) {
+  constructor(projections: readonly Projection[], store: MemoryProjectionStore, timeLimit: TimeLimit) {
     this.#projections = projections.filter(({ isInline }) => isInline === true);
     this.#store = store;
+    this.#timeLimit = timeLimit;
   }
 
-  /** All rows or, when one cannot be made, none. */
+  /** All rows or, when one cannot be made, none. What a worker has to sort out is left to it. */
   store(tenant: string, before: readonly StoredEvent[], appended: readonly StoredEvent[], types: EventTypes): void {
     const events = appended.map((event) => unrecordedEvent(event, types));
-    const changes = this.#projections.map((projection) => {
-      const change = new InlineChange(projection, events);
-      const kept = this.#rowsOf(projection);
-      const rows = new Map(change.keys.flatMap((key) => entryOf(key, kept.get(`${tenant}/${key}`))));
-      const earlier = before.slice(change.unseenFrom(rows) - 1).map((event) => loggedEvent(event, types));
-      const after = change.rowsAfter(rows, earlier);
-      for (const row of after.stored) refuseUnfitRow(projection.table, row);
-      return { projection, kept, after };
+    const changed = this.#projections.map((projection) => {
+      const change = new InlineChange(projection, events, this.#timeLimit);
+      const known = this.#store.projections.get(projection.name);
+      const passedVersion = passedVersionOf(projection, known, { tenant, ...appended[0]!.stream }, before);
+      if (known === undefined || passedVersion === undefined) return undefined;
+      const rows = new Map(change.keys.flatMap((key) => entryOf(key, known.rows.get(`${tenant}/${key}`))));
+      const stored = { rows, passedVersion };
+      const earlier = before.slice(change.unseenFrom(stored) - 1).map((event) => loggedEvent(event, types));
+      const after = change.rowsAfter(stored, earlier) ?? [];
+      for (const row of after) refuseUnfitRow(projection.table, row);
+      return { key: projection.table.key, known, after };
     });
-    for (const { projection, kept, after } of changes) {
-      for (const row of after.stored) kept.set(`${tenant}/${String(row[projection.table.key])}`, row);
-      for (const key of after.removedKeys) kept.delete(`${tenant}/${key}`);
+    for (const { key, known, after } of changed.filter((one) => one !== undefined)) {
+      for (const row of after) known.rows.set(`${tenant}/${String(row[key])}`, row);
     }
   }
+}
 
-  /** By tenant and key. A table is there before its first worker. */
-  #rowsOf(projection: Projection): Map<string, Row> {
-    const { projections } = this.#store;
-    if (!projections.has(projection.name)) void this.#store.register(projection, PROJECTION_RUNNER_DEFAULTS.slices);
-    return projections.get(projection.name)!.rows;
-  }
+/** Undefined where the rows are left to the worker. */
+function passedVersionOf(
+  { schemaVersion }: Projection,
+  known: KnownProjection | undefined,
+  stream: StreamKey,
+  before: readonly StoredEvent[],
+): number | undefined {
+  if (known?.schemaVersion !== schemaVersion) return undefined;
+  if (known.parked.some((parked) => isSameStream(parked.stream, stream))) return undefined;
+  const { position } = known.slices[sliceOfStream(stream, known.slices.length)]!;
+  return before.findLast((event) => event.position <= position)?.streamVersion ?? 0;
 }
 
 const entryOf = (key: string, row: Row | undefined): readonly (readonly [string, Row])[] =>

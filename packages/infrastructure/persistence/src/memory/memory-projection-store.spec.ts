@@ -1,6 +1,7 @@
 // The projection store in memory keeps the contract of projection stores, and the runner runs on it.
 import {
   SystemClock,
+  VmTimeLimit,
   describeInlineProjections,
   describeProjectionRunner,
   describeProjectionStore,
@@ -22,7 +23,7 @@ const make: MakeProjectionStore = async (projection, types) => {
   };
   const commands = new MemoryCommandStore(clock);
   const store = new MemoryProjectionStore(clock, commands);
-  const events = new MemoryEventStore(types, clock, log, new MemoryInlineRows([projection], store));
+  const events = new MemoryEventStore(types, clock, log, new MemoryInlineRows([projection], store, new VmTimeLimit()));
   const ofLog = { events, log: events, signal: events, open, commands };
   const ofReadModels = { store, rebuilds: new MemoryRebuilds(clock, store), deadLetters: store, readModels: store };
   return { ...ofLog, ...ofReadModels, close: async () => undefined };

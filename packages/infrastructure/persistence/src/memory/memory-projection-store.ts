@@ -331,7 +331,7 @@ function unlessKnown(error: unknown): void {
 
 const rowKey = (tenant: string, key: string): string => `${tenant}/${key}`;
 
-const isSameStream = (a: StreamKey, b: StreamKey): boolean =>
+export const isSameStream = (a: StreamKey, b: StreamKey): boolean =>
   a.tenant === b.tenant && a.type === b.type && a.id === b.id;
 
 const checkpointMoved = (slice: Slice, { position, epoch }: SliceState): Conflict =>

@@ -17,6 +17,15 @@ const APPEND_WITH_SNAPSHOTS = `select *, false as contended from groundwork.appe
 )})`;
 const SAVE_AGGREGATE = `select *, false as contended from groundwork.save_aggregate($1, ${parametersFrom(2)})`;
 
+/**
+ * Sent in a transaction of several statements before the one that appends: from there to the commit the log is locked
+ * for everybody, and a process that stands still must not hold it for long.
+ */
+export const BOUND_PAUSE: Statement = {
+  name: 'bound_pause',
+  text: `select set_config('idle_in_transaction_session_timeout', '1s', true)`,
+};
+
 /** Stores a batch of appends and the snapshots of those that pass. */
 export function appendBatch(
   query: RunStatement,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { EventTypes, Projection } from '@groundwork/application';
 import {
   describeCommandStore,
+  describeInlineProjections,
   describeProjectionRunner,
   describeProjectionStore,
   describeRunningCommands,
@@ -43,6 +44,7 @@ import type { PostgresUnderTest } from './postgres-under-test.ts';
     postgresProjectionsUnderTest(projection, types, {}, emptied);
   describeProjectionStore('PostgresProjectionStore', projections);
   describeProjectionRunner('PostgresProjectionStore', projections);
+  describeInlineProjections('PostgresEventStore', projections);
 
   describePostgresAggregates(emptied);
 });

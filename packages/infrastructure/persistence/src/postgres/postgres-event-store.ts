@@ -23,7 +23,7 @@ import { appendBatch } from './append-statement.ts';
 import { isDataRefused } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { eventOf, hasMore, PAGE_BYTES_MAX, snapshotOf, type EventRow, type FromSnapshotRow } from './event-row.ts';
-import { InlineProjections, type StoreAppend } from './inline-rows.ts';
+import type { InlineProjections, StoreAppend } from './inline-rows.ts';
 import type { Signals } from './signals.ts';
 
 // Keyset pages: 166,000 to 197,000 events a second against 251,000 of a cursor, but no connection is held between them.
@@ -35,7 +35,7 @@ export class PostgresEventStore implements EventStore {
   readonly #types: EventTypes;
   readonly #signals: Signals;
   readonly #archive: Archive;
-  readonly #inline: InlineProjections;
+  readonly #inline: InlineProjections | undefined;
   readonly #queue: AppendQueue;
 
   constructor(
@@ -43,7 +43,7 @@ export class PostgresEventStore implements EventStore {
     types: EventTypes,
     signals: Signals,
     archive = new Archive(database, undefined),
-    inline = new InlineProjections([], types),
+    inline?: InlineProjections,
   ) {
     this.#database = database;
     this.#inline = inline;
@@ -58,9 +58,7 @@ export class PostgresEventStore implements EventStore {
 
   async append(append: Append): Promise<Appended> {
     const prepared = prepareAppend(append, this.#types);
-    const verdict = this.#inline.concern(prepared)
-      ? await this.#inline.append(this.#database, prepared, storeOne)
-      : await this.#queue.append(prepared);
+    const verdict = await (this.#inline?.append(this.#database, prepared, storeOne) ?? this.#queue.append(prepared));
     const appended = appendedOrThrown(append, verdict);
     if (!appended.repeated) this.#signals.announce('log', appended.position);
     return appended;

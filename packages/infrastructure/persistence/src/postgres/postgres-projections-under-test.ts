@@ -1,6 +1,11 @@
 // Read models and their projections in PostgreSQL, for the specs of this folder.
 import type { EventTypes, Projection } from '@groundwork/application';
-import { MemoryLogger, type EventStoreUnderTest, type ProjectionStoreUnderTest } from '@groundwork/testing';
+import {
+  MemoryLogger,
+  VmTimeLimit,
+  type EventStoreUnderTest,
+  type ProjectionStoreUnderTest,
+} from '@groundwork/testing';
 import { Archive } from '../archive/archive.ts';
 import type { DatabaseOptions } from './database.ts';
 import { InlineProjections } from './inline-rows.ts';
@@ -42,7 +47,13 @@ export const postgresProjectionsUnderTest = async (
     url: postgres.url,
     administrator: postgres.administrator,
     ...open(types),
-    events: new PostgresEventStore(worker, types, signals, archive, new InlineProjections([projection], types)),
+    events: new PostgresEventStore(
+      worker,
+      types,
+      signals,
+      archive,
+      new InlineProjections([projection], types, new VmTimeLimit()),
+    ),
     open,
     store: new PostgresProjectionStore(worker, signals),
     rebuilds: new PostgresRebuilds(worker),

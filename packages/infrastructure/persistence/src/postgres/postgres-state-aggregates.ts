@@ -12,7 +12,7 @@ import {
 } from '@groundwork/application';
 import { appendWithState } from './append-statement.ts';
 import type { Database } from './database.ts';
-import { InlineProjections } from './inline-rows.ts';
+import type { InlineProjections } from './inline-rows.ts';
 import { appendedOrThrown, prepareAppend } from './postgres-event-store.ts';
 import type { Signals } from './signals.ts';
 import { savedWithoutEvents } from '../unannounced-change.ts';
@@ -28,14 +28,14 @@ export class PostgresStateAggregates<State, Event extends DomainEvent> implement
   readonly #types: EventTypes;
   readonly #signals: Signals;
   readonly #aggregate: StateAggregateType<State>;
-  readonly #inline: InlineProjections;
+  readonly #inline: InlineProjections | undefined;
 
   constructor(
     database: Database,
     types: EventTypes,
     signals: Signals,
     aggregate: StateAggregateType<State>,
-    inline = new InlineProjections([], types),
+    inline?: InlineProjections,
   ) {
     this.#inline = inline;
     this.#database = database;
@@ -73,11 +73,9 @@ export class PostgresStateAggregates<State, Event extends DomainEvent> implement
     };
     const prepared = prepareAppend(append, this.#types);
     const state = JSON.stringify(change.state);
-    const verdict = this.#inline.concern(prepared)
-      ? await this.#inline.append(this.#database, prepared, (query, placed) =>
-          appendWithState(query, placed.append, state),
-        )
-      : await appendWithState((statement) => this.#database.query(statement), prepared, state);
+    const verdict = await (this.#inline?.append(this.#database, prepared, (query, placed) =>
+      appendWithState(query, placed.append, state),
+    ) ?? appendWithState((statement) => this.#database.query(statement), prepared, state));
     const appended = appendedOrThrown(append, verdict);
     if (!appended.repeated) this.#signals.announce('log', appended.position);
     return appended;

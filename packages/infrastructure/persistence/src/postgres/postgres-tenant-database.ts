@@ -2,9 +2,9 @@
 import type { Append, Appended, EventTypes } from '@groundwork/application';
 import type { EntityManager } from 'typeorm';
 import type { TenantDatabase } from '../tenant-database.ts';
-import { appendBatch } from './append-statement.ts';
+import { appendBatch, BOUND_PAUSE } from './append-statement.ts';
 import type { Database } from './database.ts';
-import { InlineProjections } from './inline-rows.ts';
+import { isOvertaken, streamBusy, type InlineProjections } from './inline-rows.ts';
 import { appendedOrThrown, prepareAppend } from './postgres-event-store.ts';
 import type { Signals } from './signals.ts';
 
@@ -12,10 +12,9 @@ export class PostgresTenantDatabase implements TenantDatabase {
   readonly #database: Database;
   readonly #types: EventTypes;
   readonly #signals: Signals;
+  readonly #inline: InlineProjections | undefined;
 
-  readonly #inline: InlineProjections;
-
-  constructor(database: Database, types: EventTypes, signals: Signals, inline = new InlineProjections([], types)) {
+  constructor(database: Database, types: EventTypes, signals: Signals, inline?: InlineProjections) {
     this.#inline = inline;
     this.#database = database;
     this.#types = types;
@@ -31,11 +30,10 @@ export class PostgresTenantDatabase implements TenantDatabase {
     let appended: Appended | undefined;
     try {
       await this.#database.withEntities(append.tenant, work, async (query) => {
-        const placed = this.#inline.concern(prepared)
-          ? await this.#inline.storeRows(query, prepared)
-          : { append: prepared, checkIds: false };
+        const placed = (await this.#inline?.storeRows(query, prepared)) ?? { append: prepared, checkIds: false };
         await query(BOUND_PAUSE);
         const { verdicts } = await appendBatch(query, [placed.append], placed.checkIds);
+        if (isOvertaken(prepared, verdicts[0]!)) throw streamBusy(prepared);
         appended = appendedOrThrown(append, verdicts[0]!);
         if (appended.repeated) throw new StoredBefore();
       });
@@ -47,12 +45,6 @@ export class PostgresTenantDatabase implements TenantDatabase {
     return appended!;
   }
 }
-
-// From the append to the commit the log is locked for everybody: a process that stands still must not hold it for long.
-const BOUND_PAUSE = {
-  name: 'bound_pause',
-  text: `select set_config('idle_in_transaction_session_timeout', '1s', true)`,
-};
 
 /** Rolls back what the first time has done already. */
 class StoredBefore extends Error {}

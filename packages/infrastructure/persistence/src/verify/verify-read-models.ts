@@ -1,9 +1,9 @@
 // Read models against the log: whose rows they hold, and whether streams chosen at random give the rows that are there.
-import { replay, type Projection, type LoggedEvent, type Row } from '@groundwork/application';
+import { replay, VERSION_COLUMN, type Projection, type LoggedEvent, type Row } from '@groundwork/application';
 import type pg from 'pg';
 import { codeOf, isDataRefused } from '../postgres/database-errors.ts';
 import { eventOf, PAGE_BYTES_MAX, type EventRow } from '../postgres/event-row.ts';
-import { nameOf, quoted } from '../postgres/read-model-statements.ts';
+import { loadStatement, nameOf, quoted } from '../postgres/read-model-statements.ts';
 import { compareRows, type Difference } from './compare-rows.ts';
 import type { Inspection } from './verify-database.ts';
 
@@ -97,18 +97,16 @@ async function sampled({ client, sampleSize }: Inspection): Promise<readonly Str
 
 /** A stream as of one moment: its events up to where the projection has applied them, and the rows they made. */
 async function verifyStream(inspection: Inspection, projection: Projection, stream: Stream): Promise<void> {
-  const { client, findings } = inspection;
+  const { client, findings, handlers } = inspection;
   const { tenant } = stream;
   const reached = await reachedPosition(client, projection, stream);
   if (reached === undefined) return;
   const rows = new Map<string, Row | undefined>();
   for await (const page of eventsOf(inspection, stream)) {
-    replay(
-      projection,
-      page.filter(({ position }) => position <= reached),
-      rows,
-      inspection.handlers,
-    );
+    const { true: passed = [], false: ahead = [] } = Object.groupBy(page, ({ position }) => `${position <= reached}`);
+    replay(projection, passed, rows, handlers);
+    if (projection.isInline === true)
+      replay(await asSeen(inspection, projection, tenant, ahead), ahead, rows, handlers);
   }
   if (rows.size === 0) return;
   const expected = [...rows.values()].filter((row) => row !== undefined);
@@ -135,6 +133,28 @@ async function reachedPosition(client: pg.Client, projection: Projection, stream
     [stream.streamId, stream.tenant, stream.type, stream.id, projection.name],
   );
   return rows[0] === undefined ? undefined : BigInt(rows[0].reached);
+}
+
+/** The projection for events that the worker has yet to pass: of those alone that a row tells it has seen. */
+async function asSeen(
+  { client, handlers }: Inspection,
+  projection: Projection,
+  tenant: string,
+  ahead: readonly LoggedEvent[],
+): Promise<Projection> {
+  const { table, eventTypes } = projection;
+  const keysOf = (event: LoggedEvent): readonly (string | undefined)[] =>
+    handlers.value(() => event.partsOf(eventTypes).map((part) => projection.keyOf(part)));
+  const keys = ahead.flatMap((event) => readable(() => keysOf(event)).flat()).filter((key) => key !== undefined);
+  const { rows } = await client.query<Row>(loadStatement(table, tenant, keys));
+  const versions = new Map(rows.map((row) => [String(row[table.key]), Number(row[VERSION_COLUMN])]));
+  return {
+    ...projection,
+    keyOf: (event) => {
+      const key = projection.keyOf(event);
+      return key !== undefined && event.streamVersion <= (versions.get(key) ?? 0) ? key : undefined;
+    },
+  };
 }
 
 async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly LoggedEvent[]> {
