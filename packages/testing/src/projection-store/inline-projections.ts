@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { inlineProjection, type Projection, type Row } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
+import fc from 'fast-check';
 import { newEvent, newStream, newTenant } from '../new-event.ts';
 import { untilLevel } from './following-set-wise.ts';
 import {
@@ -34,6 +35,7 @@ export function describeInlineProjections(name: string, make: MakeProjectionStor
     });
     describeStoring(use);
     describeCounting(use);
+    describeTogether(use);
     describeLeaving(use, make);
     describeRefusing(use);
   });
@@ -72,12 +74,7 @@ class NotesUnderTest {
   readonly parked = () => this.ports.deadLetters.list(this.tenant, { limit: 10 });
 }
 
-const noted = (text: string, count: number, streamVersion = count): ReturnType<typeof noteOf> => ({
-  text,
-  count,
-  streamVersion,
-});
-
+const noted = (text: string, count: number, streamVersion = count) => ({ text, count, streamVersion });
 const textOf = (event: { readonly data: unknown }): string => (event.data as NoteData).text;
 
 function describeStoring(use: Use): void {
@@ -155,6 +152,44 @@ function describeCounting(use: Use): void {
     await notes.writeOnly({ text: 'four' });
     await notes.follow();
     expect(await notes.row()).toEqual(noted('four', 4));
+  });
+}
+
+function describeTogether(use: Use): void {
+  const steps = fc.array(fc.constantFrom('write', 'writeOnly', 'follow'), { minLength: 1, maxLength: 12 });
+
+  it('have seen everything after each append, whoever appended before and however far the worker has come', async () => {
+    const { ports } = await use();
+    await fc.assert(
+      fc.asyncProperty(steps, async (taken) => {
+        const notes = new NotesUnderTest(ports, inlineList);
+        let count = 0;
+        for (const step of taken) {
+          if (step === 'follow') await notes.follow();
+          else await notes[step]({ text: `${++count}` });
+          if (step === 'write') expect(await notes.row()).toEqual(noted(`${count}`, count));
+        }
+        await notes.follow();
+        expect(await notes.row()).toEqual(count === 0 ? undefined : noted(`${count}`, count));
+        expect(await notes.parked()).toEqual([]);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it('are whole when appends of two programs, one without them, meet a worker at work', async () => {
+    const notes = await use();
+    const stop = new AbortController();
+    const running = newRunner(notes.ports, inlineList).runner.run(stop.signal);
+    for (let count = 2; count <= 40; count += 2) {
+      await notes.writeOnly({ text: 'beside' });
+      await notes.write({ text: 'own' });
+      expect(await notes.row()).toEqual(noted('own', count));
+    }
+    stop.abort();
+    await running;
+    await notes.follow();
+    expect(await notes.row()).toEqual(noted('own', 40));
   });
 }
 

@@ -20,10 +20,17 @@ import { PostgresEventStore, prepareAppend } from './postgres-event-store.ts';
 import { postgresProjectionsUnderTest, type PostgresProjectionsUnderTest } from './postgres-projections-under-test.ts';
 import { PostgresStateAggregates } from './postgres-state-aggregates.ts';
 import { PostgresTenantDatabase } from './postgres-tenant-database.ts';
-import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
+import { emptied, postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 import { Signals } from './signals.ts';
 
-describeInlineProjections('PostgresEventStore', postgresProjectionsUnderTest);
+let shared: PostgresUnderTest;
+beforeAll(async () => {
+  shared = await postgresUnderTest();
+});
+afterAll(() => shared.close());
+describeInlineProjections('PostgresEventStore', (projection, types) =>
+  postgresProjectionsUnderTest(projection, types, {}, () => emptied(shared)),
+);
 
 const inlineList = inlineProjection(noteList);
 const GRANT = 'grant insert, update on contract.note to groundwork_app';

@@ -87,6 +87,27 @@ export async function postgresUnderTest(
   };
 }
 
+/** One database for many tests, without the rows of those before: copies would take most of the time. */
+export async function emptied(shared: PostgresUnderTest): Promise<PostgresUnderTest> {
+  await shared.administrator.query(EMPTY);
+  return { ...shared, close: () => shared.disconnect() };
+}
+
+// The few rows are deleted sooner than tables are truncated, which makes each of them anew with its indexes.
+const EMPTY = `
+  set session_replication_role = replica;
+  do $$ declare made text;
+  begin
+    for made in select nspname from pg_namespace where nspname ~ '^(contract|groundwork_rebuild)' loop
+      execute format('drop schema %I cascade', made);
+    end loop;
+    for made in select oid::regclass from pg_class
+                 where relnamespace = 'groundwork'::regnamespace and relkind = 'r' and relname <> 'migration' loop
+      execute format('delete from %s', made);
+    end loop;
+  end $$;
+  set session_replication_role = origin`;
+
 /** What is set where a test says nothing else. */
 export const DEFAULTS = {
   applicationName: 'groundwork-test',
