@@ -4,6 +4,7 @@ import {
   EntitySchema,
   generateMigration,
   migrate,
+  PLATFORM_MIGRATIONS,
   revertMigration,
   schemaDifference,
   type MigrationType,
@@ -90,6 +91,17 @@ describe('migrations', () => {
       'select count(*)::int as count, count(distinct name)::int as names from groundwork.migration',
     );
     expect(rows).toEqual([{ count: migrations.length + PLATFORM, names: migrations.length + PLATFORM }]);
+  });
+
+  it('that take something away are held back, also those of the platform', async () => {
+    const contractions = PLATFORM_MIGRATIONS.filter((Migration) => new Migration().phase === 'contract');
+    const names = contractions.map(({ name }) => name);
+    expect(names).not.toEqual([]);
+    const url = await emptyDatabase();
+    await migrate(url);
+    await on(url, `delete from groundwork.migration where name in ('${names.join("', '")}')`);
+    expect(await migrate(url, [], { holdContractions: true })).toEqual({ executed: [], held: names });
+    expect(await migrate(url)).toEqual({ executed: names, held: [] });
   });
 
   it('S0-44 leave the same schema after up, down and up again, one by one', async () => {

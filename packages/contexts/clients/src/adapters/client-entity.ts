@@ -18,9 +18,9 @@ const columnOf = {
 const columns = Object.entries(clientTable.columns) as [string, keyof typeof columnOf][];
 const id = { type: 'text', collation: 'C' } as const;
 const key = { primary: true, primaryKeyConstraintName: 'client_pk' } as const;
-/** Among the clients that are not deleted. */
-const present = (name: string, column: string) =>
-  readModelIndex(name, ['tenant', column, 'aggregate_id'], `(tenant, ${column}, aggregate_id) where not is_deleted`);
+const present = { column: 'is_deleted', is: 'false' } as const;
+const presentBy = (name: string, column: string) =>
+  readModelIndex(name, ['tenant', column, 'aggregate_id'], { where: present });
 
 export const clientEntity = new EntitySchema<StoredClient>({
   name: 'Client',
@@ -35,15 +35,14 @@ export const clientEntity = new EntitySchema<StoredClient>({
   },
   uniques: [{ name: 'client_salesforce_id', columns: ['tenant', 'salesforce_id'] }],
   indices: [
-    readModelIndex(
-      'client_listed',
-      ['tenant', 'aggregate_id'],
-      '(tenant, aggregate_id) include (status, billing_country) where not is_deleted',
-    ),
-    readModelIndex('client_deleted', ['tenant', 'aggregate_id'], '(tenant, aggregate_id) where is_deleted'),
-    present('client_by_status', 'status'),
-    present('client_by_country', 'billing_country'),
-    present('client_by_parent', 'parent_id'),
-    readModelIndex('client_business_types', ['business_types'], 'using gin (business_types)'),
+    readModelIndex('client_listed', ['tenant', 'aggregate_id'], {
+      include: ['status', 'billing_country'],
+      where: present,
+    }),
+    readModelIndex('client_deleted', ['tenant', 'aggregate_id'], { where: { ...present, is: 'true' } }),
+    presentBy('client_by_status', 'status'),
+    presentBy('client_by_country', 'billing_country'),
+    presentBy('client_by_parent', 'parent_id'),
+    readModelIndex('client_business_types', ['business_types'], { method: 'gin' }),
   ],
 });

@@ -1,7 +1,7 @@
 // The table of a read model as the program declares it: by its projection, and in more detail by its entity.
 import type { ReadModelTable } from '@groundwork/application';
 import type { EntitySchema, EntitySchemaColumnOptions } from 'typeorm';
-import { definitionOf } from '../read-model-index.ts';
+import { definitionOf, type IndexDefinition } from '../read-model-index.ts';
 import { quoted, SQL_TYPES } from '../postgres/read-model-statements.ts';
 
 export interface DeclaredColumn {
@@ -24,7 +24,7 @@ export interface DeclaredTable {
   readonly keyName: string | null;
   readonly uniques: readonly { readonly name: string; readonly columns: readonly string[] }[];
   /** Without a definition, how it is made stands in the migration alone. */
-  readonly indexes: readonly { readonly name: string; readonly definition: string | undefined }[];
+  readonly indexes: readonly { readonly name: string; readonly definition: IndexDefinition | undefined }[];
 }
 
 export function declaredTable(table: ReadModelTable, entities: readonly EntitySchema[]): DeclaredTable {

@@ -1,4 +1,5 @@
 // Where the table of a read model is not what the program declares, and what to do about each.
+import { textOf } from '../read-model-index.ts';
 import type { DeclaredColumn, DeclaredTable } from './declared-table.ts';
 import type { FoundColumn, FoundTable } from './found-table.ts';
 
@@ -47,7 +48,7 @@ export function driftsOf(declared: DeclaredTable, found: FoundTable | undefined)
     ...declared.indexes
       .filter(({ name }) => !found.indexes.includes(name))
       .map(({ name, definition }) => ({
-        ...drift('index-missing', name, definition ?? name, null),
+        ...drift('index-missing', name, definition === undefined ? name : textOf(definition), null),
         isRepairable: definition !== undefined,
       })),
     ...(found.isRowSecurityForced ? [] : [drift('row-security-off', declared.name, 'forced', null)]),

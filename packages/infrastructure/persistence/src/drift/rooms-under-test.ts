@@ -33,7 +33,7 @@ export const room = new EntitySchema({
   columns,
   uniques: [{ name: 'room_label', columns: ['tenant', 'label'] }],
   indices: [
-    readModelIndex('room_seats', ['tenant', 'seats'], '(tenant, seats) where seats is not null'),
+    readModelIndex('room_seats', ['tenant', 'seats'], { where: { column: 'seats', is: 'not null' } }),
     { name: 'room_opened', columns: ['tenant', 'opened_at'] },
     { name: 'room_tags', columns: ['tags'], synchronize: false },
   ],

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DataSource, type EntitySchema, type MigrationInterface } from 'typeorm';
 import { codeOf } from './database-errors.ts';
 import { Archive1763703500000 } from './migrations/1763703500000-archive.ts';
+import { ClosedShapes1763704600000 } from './migrations/1763704600000-closed-shapes.ts';
 import { CheckpointEvents1763700600000 } from './migrations/1763700600000-checkpoint-events.ts';
 import { CommandsAndProjections1763700100000 } from './migrations/1763700100000-commands-and-projections.ts';
 import { DataMigrations1763700900000 } from './migrations/1763700900000-data-migrations.ts';
@@ -17,6 +18,7 @@ import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts'
 import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
 import { RebuildSwitch1763700710000 } from './migrations/1763700710000-rebuild-switch.ts';
 import { Tenants1763700800000 } from './migrations/1763700800000-tenants.ts';
+import { UnusedRights1763704610000 } from './migrations/1763704610000-unused-rights.ts';
 import { singleLoginSql } from './roles.ts';
 
 /**
@@ -41,6 +43,8 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   ReadPages1763703200000,
   Archive1763703500000,
   DeclaredIndexes1763704200000,
+  ClosedShapes1763704600000,
+  UnusedRights1763704610000,
 ];
 
 const MIGRATION_LOCK = 7091720342;
@@ -76,8 +80,8 @@ export async function migrate(
   return withLock(url, async (client) => {
     await setUp(client);
     const held = holdContractions ? await pendingContractions(url, contextMigrations) : [];
-    const run = contextMigrations.filter((migration) => !held.includes(migration));
-    return withMigrations(url, run, async (source) => ({
+    const run = productOf(contextMigrations).filter((migration) => !held.includes(migration));
+    return withSchema(url, { migrations: run }, async (source) => ({
       executed: (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name),
       held: held.map(({ name }) => name),
     }));
@@ -152,17 +156,24 @@ async function isSetUp(client: pg.Client): Promise<boolean> {
   return rows[0]!.ready;
 }
 
-async function pendingContractions(url: string, migrations: readonly MigrationType[]): Promise<MigrationType[]> {
-  const { executed } = await migrationStatus(url, migrations);
+async function pendingContractions(url: string, contextMigrations: readonly MigrationType[]): Promise<MigrationType[]> {
+  const { executed } = await migrationStatus(url, contextMigrations);
   if (executed.length === 0) return [];
-  return migrations.filter((Migration) => new Migration().phase === 'contract' && !executed.includes(Migration.name));
+  return productOf(contextMigrations).filter(
+    (Migration) => new Migration().phase === 'contract' && !executed.includes(Migration.name),
+  );
 }
 
 const withMigrations = <T>(
   url: string,
   contextMigrations: readonly MigrationType[],
   work: (source: DataSource) => Promise<T>,
-): Promise<T> => withSchema(url, { migrations: [...PLATFORM_MIGRATIONS, ...contextMigrations] }, work);
+): Promise<T> => withSchema(url, { migrations: productOf(contextMigrations) }, work);
+
+const productOf = (contextMigrations: readonly MigrationType[]): MigrationType[] => [
+  ...PLATFORM_MIGRATIONS,
+  ...contextMigrations,
+];
 
 /**
  * TypeORM with the rights of the owner of all tables, for as long as `work` lasts. Throws Misconfigured

@@ -124,7 +124,6 @@ it('S1-05, S4-10 the same id in two tenants is two streams', async () => {
 // Their text tells how many streams are parked for which error, and why a rebuild is refused: nothing of a tenant.
 const TELLS_NOTHING_OF_TENANTS = [
   'groundwork.begin_rebuild(text,text,integer,text[],text[],boolean)',
-  'groundwork.begin_repair(text,text,integer,jsonb)',
   'groundwork.begin_indexed_repair(text,text,integer,jsonb)',
   'groundwork.parked_codes(text)',
   'groundwork.roll_back_rebuild(integer)',

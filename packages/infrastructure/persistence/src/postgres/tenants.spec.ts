@@ -1,7 +1,7 @@
 // PostgreSQL itself keeps tenants apart: policies on every table, rights on nothing else, no leak through the pool.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newEvent, newStream, newTenant } from '@groundwork/testing';
-import pg from 'pg';
+import { loginsUnderTest, type LoginsUnderTest } from './logins-under-test.ts';
 import { postgresUnderTest, type PostgresUnderTest, type Stores } from './postgres-under-test.ts';
 import { setupSql, type Logins } from './roles.ts';
 
@@ -20,14 +20,16 @@ let postgres: PostgresUnderTest;
 let stores: Stores;
 let administrator: PostgresUnderTest['administrator'];
 let logins: Logins;
+let made: LoginsUnderTest;
 beforeAll(async () => {
   postgres = await postgresUnderTest();
   stores = postgres.stores([{ type: 'NoteWritten', schemaVersion: 1 }]);
   ({ administrator } = postgres);
-  logins = await loginsOfTheProduct();
+  made = await loginsUnderTest(postgres);
+  logins = made.names;
 });
 afterAll(async () => {
-  await administrator.query(`drop role ${Object.values(logins).join(', ')}`);
+  await made.drop();
   await postgres.close();
 });
 
@@ -215,31 +217,7 @@ describe('a tenant', () => {
 
 const databaseName = async (): Promise<string> => (await names('select current_database() as name'))[0]!;
 
-const PASSWORD = 'test';
-
-/** What an administrator runs in production, with names of this test and with passwords. */
-async function loginsOfTheProduct(): Promise<Logins> {
-  const id = crypto.randomUUID().replaceAll('-', '');
-  const made = { migration: `migration_${id}`, api: `api_${id}`, worker: `worker_${id}` };
-  await administrator.query(setupSql(await databaseName(), made));
-  for (const login of Object.values(made)) await administrator.query(`alter role ${login} password '${PASSWORD}'`);
-  return made;
-}
-
-/** The rows of the last statement, run by this login as it comes in. */
-async function as(login: string, sql: string): Promise<unknown[]> {
-  const url = new URL(postgres.url);
-  url.username = login;
-  url.password = PASSWORD;
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
-  try {
-    const results = await client.query(sql);
-    return [results].flat().at(-1)!.rows;
-  } finally {
-    await client.end();
-  }
-}
+const as = (login: string, sql: string): Promise<unknown[]> => made.as(login, sql);
 
 /** Every role that the login may become. */
 async function rolesOf(login: string): Promise<string[]> {

@@ -78,7 +78,7 @@ const PARKED_CODES = `
 
 // An empty table with the name, columns, indexes, constraints, policies and rights of another one, in a schema of its
 // own: there its indexes have the names they need once it is switched. What is not copied is refused, not lost.
-const COPY_TABLE = `
+export const COPY_TABLE = `
   create function groundwork.copy_table(source regclass, target_schema text) returns regclass language plpgsql
     set search_path = groundwork, pg_catalog, pg_temp as $$
   declare
@@ -134,7 +134,7 @@ const COPY_TABLE = `
 `;
 
 // Brings an empty table to the columns that its projection declares. It takes none away: newer programs may need them.
-const DECLARE_COLUMNS = `
+export const DECLARE_COLUMNS = `
   create function groundwork.declare_columns(target regclass, names text[], types text[]) returns void language plpgsql
     set search_path = groundwork, pg_catalog, pg_temp as $$
   declare

@@ -20,7 +20,7 @@ export class DeclaredShape1763702200000 implements MigrationInterface {
 
 // Brings an empty table to what its projection and entity declare. A column whose name differs in its case, or whose
 // type differs, keeps its indexes; what nothing declares goes.
-const DECLARE_TABLE = `
+export const DECLARE_TABLE = `
   create function groundwork.declare_table(target regclass, shape jsonb) returns void language plpgsql
     set search_path = groundwork, pg_catalog, pg_temp as $$
   declare

@@ -4,6 +4,7 @@ import { APPEND, READ_LOG } from './1763700000000-log.ts';
 import { APPEND_BATCH } from './1763703000000-append-batch.ts';
 import { READ_SLICES } from './1763703100000-read-slices.ts';
 import { READ_STREAM_BY_PAGES } from './1763703200000-read-pages.ts';
+import { inFrontOf, replacedFunction } from '../replaced-function.ts';
 
 export class Archive1763703500000 implements MigrationInterface {
   readonly name = 'Archive1763703500000';
@@ -11,12 +12,12 @@ export class Archive1763703500000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     for (const statement of [
       ARCHIVE,
-      replaced(APPEND, '\n    if a_expected = heads', REFUSE_APPEND),
-      replaced(APPEND_BATCH, 'case when a_expected', NOT_ARCHIVED),
-      replaced(READ_STREAM_BY_PAGES, '\n  end $$;', REFUSE_READ),
+      replacedFunction(APPEND, inFrontOf('\n    if a_expected = heads', REFUSE_APPEND)),
+      replacedFunction(APPEND_BATCH, inFrontOf('case when a_expected', NOT_ARCHIVED)),
+      replacedFunction(READ_STREAM_BY_PAGES, inFrontOf('\n  end $$;', REFUSE_READ)),
       READ_SLICES.replaceAll('groundwork.read_slices', 'groundwork.read_live_slices'),
-      replaced(READ_LOG, '\n    return query', REFUSE_PAGE),
-      replaced(READ_SLICES, '\n    if (select', REFUSE_PAGE),
+      replacedFunction(READ_LOG, inFrontOf('\n    return query', REFUSE_PAGE)),
+      replacedFunction(READ_SLICES, inFrontOf('\n    if (select', REFUSE_PAGE)),
       ARCHIVE_STREAMS,
       RESTORE_STREAMS,
     ]) {
@@ -27,7 +28,7 @@ export class Archive1763703500000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(REFUSE_FORGETTING);
     for (const statement of [APPEND, APPEND_BATCH, READ_STREAM_BY_PAGES, READ_LOG, READ_SLICES])
-      await runner.query(replaced(statement));
+      await runner.query(replacedFunction(statement));
     await runner.query(`
       drop function groundwork.restore_streams, groundwork.archive_streams, groundwork.read_live_slices;
       drop table groundwork.archived_stream, groundwork.archive;
@@ -42,10 +43,6 @@ const REFUSE_FORGETTING = `
       raise exception 'Streams are archived: bring them back with gw archive restore --all, for each tenant, then try again.';
     end if;
   end $$`;
-
-/** The function as it was made, with `inserted` in front of the first `place`. */
-const replaced = (made: string, place = '', inserted = ''): string =>
-  made.replace('create function', 'create or replace function').replace(place, () => `${inserted}${place}`);
 
 // One row for each file and one for each stream that is in it and not in the log. Rows of groundwork.stream stay: a
 // stream keeps its number, and with it its slice.

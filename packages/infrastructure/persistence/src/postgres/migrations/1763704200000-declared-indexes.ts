@@ -13,7 +13,7 @@ export class DeclaredIndexes1763704200000 implements MigrationInterface {
   }
 }
 
-const DECLARE_INDEXES = `
+export const DECLARE_INDEXES = `
   create function groundwork.declare_indexes(target regclass, shape jsonb) returns void language plpgsql
     set search_path = groundwork, pg_catalog, pg_temp as $$
   declare
