@@ -1,7 +1,7 @@
 // Brings archived streams back into the log, at the positions that they had; and what is archived.
 import { join } from 'node:path';
-import { NotFound } from '@groundwork/application';
-import { parseStreamId, parseTenantId } from '@groundwork/domain';
+import { Conflict, NotFound } from '@groundwork/application';
+import { parseStreamId, parseTenantId, type StreamId, type TenantId } from '@groundwork/domain';
 import type pg from 'pg';
 import { asOwner, inTransaction } from '../tenants/owner-session.ts';
 import { readLines } from '../tenants/tenant-files.ts';
@@ -24,8 +24,9 @@ const LIST = `
    group by a.archive_id order by a.archived_at, a.archive_id`;
 
 /**
- * One stream, or all of the tenant: everything that was archived of it, or nothing. Files stay where they are. Throws
- * NotFound `archive.nothing-archived`, Unavailable `archive.damaged`.
+ * One stream, or all of the tenant, file by file: all that is archived in one, or nothing of it. So appends wait for
+ * the events of one file at most, and a repetition brings back what is left. Files stay where they are. Throws NotFound
+ * `archive.nothing-archived`, Unavailable `archive.damaged`, Conflict `archive.event-id-taken`.
  */
 export async function restoreStreams(
   url: string,
@@ -33,27 +34,33 @@ export async function restoreStreams(
   { tenant: tenantName, stream, by }: { readonly tenant: string; readonly stream?: string; readonly by: string },
 ): Promise<{ readonly streams: number; readonly events: number }> {
   const tenant = parseTenantId(tenantName);
-  const wanted = stream === undefined ? undefined : parseStreamId(stream);
-  return inTransaction(url, 'read write', async (client) => {
-    // Before anything is looked at: of two that restore at the same time, the second finds what is left.
-    await client.query('select pg_advisory_xact_lock(7091720343)');
-    const { rows: archived } = await client.query<ArchiveFacts & { streams: string[] }>(ARCHIVED, [
-      tenant,
-      wanted?.type,
-      wanted?.id,
-    ]);
-    if (archived.length === 0) throw nothingArchived(tenant, stream);
-    await client.query('create temp table restored_event (like groundwork.event) on commit drop');
-    for (const { streams, ...facts } of archived) await stage(client, folder, facts, streams);
-    const streams = archived.flatMap((one) => one.streams);
-    const { rows } = await client.query<{ events: string }>('select groundwork.restore_streams($1, $2, $3) as events', [
-      tenant,
-      by,
-      streams,
-    ]);
-    return { streams: streams.length, events: Number(rows[0]!.events) };
-  });
+  const wanted = { tenant, stream: stream === undefined ? undefined : parseStreamId(stream) };
+  const files = await asOwner(url, (client) => archived(client, wanted));
+  let [streams, events] = [0, 0];
+  for (const { archive_id: file } of files) {
+    const restored = await inTransaction(url, 'read write', async (client) => {
+      // Before anything is looked at: of two that restore at the same time, the second finds what is left.
+      await client.query('select pg_advisory_xact_lock(7091720343)');
+      const [left] = await archived(client, wanted, file);
+      return left === undefined ? { streams: 0, events: 0 } : restoreFile(client, folder, left, by);
+    });
+    streams += restored.streams;
+    events += restored.events;
+  }
+  if (streams === 0) throw nothingArchived(tenant, stream);
+  return { streams, events };
 }
+
+interface WantedFile extends ArchiveFacts {
+  readonly streams: readonly string[];
+}
+
+const archived = async (
+  client: pg.Client,
+  { tenant, stream }: { readonly tenant: TenantId; readonly stream: StreamId | undefined },
+  file?: string,
+): Promise<readonly WantedFile[]> =>
+  (await client.query<WantedFile>(ARCHIVED, [tenant, stream?.type, stream?.id, file])).rows;
 
 const ARCHIVED = `
   select a.archive_id, a.tenant, a.bytes, a.sha256, array_agg(t.stream_id::text) as streams
@@ -61,7 +68,25 @@ const ARCHIVED = `
     join groundwork.archived_stream t using (archive_id)
     join groundwork.stream s using (stream_id)
    where a.tenant = $1 and ($2::text is null or (s.type = $2 and s.id = $3))
-   group by a.archive_id`;
+     and ($4::uuid is null or a.archive_id = $4)
+   group by a.archive_id order by a.archived_at, a.archive_id`;
+
+async function restoreFile(
+  client: pg.Client,
+  folder: string,
+  { streams, ...facts }: WantedFile,
+  by: string,
+): Promise<{ readonly streams: number; readonly events: number }> {
+  await client.query('create temp table restored_event (like groundwork.event) on commit drop');
+  await stage(client, folder, facts, streams);
+  await refuseTakenIds(client);
+  const { rows } = await client.query<{ events: string }>('select groundwork.restore_streams($1, $2, $3) as events', [
+    facts.tenant,
+    by,
+    streams,
+  ]);
+  return { streams: streams.length, events: Number(rows[0]!.events) };
+}
 
 async function stage(
   client: pg.Client,
@@ -89,3 +114,20 @@ const nothingArchived = (tenant: string, stream: string | undefined): NotFound =
       : `${stream} of tenant ${tenant} is not archived.`,
     'gw archive list shows what is.',
   );
+
+/** An append does not look into the archive for the ids of its events: each would pay for what hardly ever happens. */
+async function refuseTakenIds(client: pg.Client): Promise<void> {
+  // The lock of the log: what is not taken now is not taken before these events are there.
+  await client.query('select pg_advisory_xact_lock(7091720340)');
+  const { rows } = await client.query<{ event_id: string }>(
+    'select e.event_id from restored_event i join groundwork.event e using (event_id, tenant) limit 1',
+  );
+  const [taken] = rows;
+  if (taken === undefined) return;
+  throw new Conflict(
+    'archive.event-id-taken',
+    `Event ${taken.event_id} was stored a second time while the first one was archived; nothing of this file was restored.`,
+    'Its stream stays archived and is read from there; bring the other streams back one by one.',
+    { eventId: taken.event_id },
+  );
+}

@@ -1,5 +1,6 @@
 // The whole log in PostgreSQL, for the worker.
 import type { EventLog, EventTypes, LoggedEvent, LogHead, LogPage, LogRead, StreamKey } from '@groundwork/application';
+import type { ArchivedEvent } from '../archive/archive-file.ts';
 import { Archive } from '../archive/archive.ts';
 import { codeOf, EVENTS_ARCHIVED_STATE } from './database-errors.ts';
 import type { Database, Statement } from './database.ts';
@@ -108,6 +109,15 @@ export class PostgresEventLog implements EventLog {
     upTo: bigint,
     limit: number,
   ): Promise<readonly LoggedEvent[]> {
+    const live = () => this.#liveRange(stream, after, upTo, limit);
+    const events = await live();
+    if (events.length > 0) return events;
+    const archived = await this.#archive.readStream(stream);
+    // It may have been brought back between the two looks.
+    return archived === undefined ? live() : this.#rangeOf(archived, after, upTo, limit);
+  }
+
+  async #liveRange(stream: StreamKey, after: bigint, upTo: bigint, limit: number): Promise<readonly LoggedEvent[]> {
     const rows = await this.#database.query<EventRow>({
       name: 'read_stream_range',
       text: `
@@ -121,19 +131,18 @@ export class PostgresEventLog implements EventLog {
          where p.bytes_before < $7 order by p.stream_version`,
       values: [stream.tenant, stream.type, stream.id, String(after), String(upTo), limit, PAGE_BYTES_MAX],
     });
-    if (rows.length > 0) return rows.map((row) => eventOf(row, this.#types));
-    return this.#readArchivedRange(stream, after, upTo, limit);
+    return rows.map((row) => eventOf(row, this.#types));
   }
 
-  async #readArchivedRange(
-    stream: StreamKey,
+  async #rangeOf(
+    archived: AsyncIterable<ArchivedEvent>,
     after: bigint,
     upTo: bigint,
     limit: number,
   ): Promise<readonly LoggedEvent[]> {
     const events: LoggedEvent[] = [];
     let bytes = 0;
-    for await (const event of (await this.#archive.readStream(stream)) ?? []) {
+    for await (const event of archived) {
       if (event.position <= after) continue;
       if (event.position > upTo || events.length >= limit || bytes >= PAGE_BYTES_MAX) break;
       events.push(eventOf(event.row, this.#types));

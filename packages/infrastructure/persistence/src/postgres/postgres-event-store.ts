@@ -16,6 +16,7 @@ import {
   type SchemaVersions,
   type StreamRange,
 } from '@groundwork/application';
+import type { ArchivedEvent } from '../archive/archive-file.ts';
 import { Archive } from '../archive/archive.ts';
 import { isInRange } from '../stream-range.ts';
 import { AppendQueue, type AppendVerdict, type PreparedAppend } from './append-queue.ts';
@@ -129,6 +130,14 @@ export class PostgresEventStore implements EventStore {
   }
 
   async query(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]> {
+    const events = await this.#queryLive(tenant, query);
+    if (events.length > 0 || query.stream === undefined) return events;
+    const archived = await this.#archive.readStream({ tenant, ...query.stream });
+    // It may have been brought back between the two looks.
+    return archived === undefined ? this.#queryLive(tenant, query) : this.#queryArchived(archived, query);
+  }
+
+  async #queryLive(tenant: TenantId, query: EventQuery): Promise<readonly LoggedEvent[]> {
     const values: unknown[] = [tenant, String(query.after), query.limit];
     const conditions = conditionsOf(query, values);
     const rows = await this.#database.transaction(tenant, (transaction) =>
@@ -142,13 +151,12 @@ export class PostgresEventStore implements EventStore {
         values,
       }),
     );
-    if (rows.length === 0 && query.stream !== undefined) return this.#queryArchived(tenant, query, query.stream);
     return this.#events(rows);
   }
 
-  async #queryArchived(tenant: TenantId, query: EventQuery, stream: StreamId): Promise<readonly LoggedEvent[]> {
+  async #queryArchived(archived: AsyncIterable<ArchivedEvent>, query: EventQuery): Promise<readonly LoggedEvent[]> {
     const found: LoggedEvent[] = [];
-    for await (const { row } of (await this.#archive.readStream({ tenant, ...stream })) ?? []) {
+    for await (const { row } of archived) {
       found.push(...this.#events([row]).filter((event) => isAskedFor(event, query)));
       if (found.length >= query.limit) break;
     }
