@@ -31,7 +31,7 @@ import {
 } from '../postgres/postgres-projections-under-test.ts';
 import { postgresUnderTest, type PostgresUnderTest } from '../postgres/postgres-under-test.ts';
 import { INSTALLATION_EVENT_TYPES } from '../tenants/tenants.ts';
-import { verifyDatabase } from '../verify/verify-database.ts';
+import { verifyDatabase, type Verification } from '../verify/verify-database.ts';
 import type { ArchiveOptions } from './archive-streams.ts';
 
 export const noteTypes = new EventTypes([
@@ -122,7 +122,11 @@ export class ArchiveUnderTest {
 
   /** What `gw verify` finds, with or without the folder of the archive. */
   async findings(archiveFolder: string | null = this.folder): Promise<readonly string[]> {
-    const verified = await verifyDatabase(this.ports.url, {
+    return (await this.verified(archiveFolder)).findings.map(({ check }) => check);
+  }
+
+  verified(archiveFolder: string | null = this.folder): Promise<Verification> {
+    return verifyDatabase(this.ports.url, {
       types: noteTypes,
       projections: [noteList],
       handlers: new HandlerCalls(new VmTimeLimit(), 500),
@@ -130,7 +134,6 @@ export class ArchiveUnderTest {
       archiveFolder: archiveFolder ?? undefined,
       onProgress: () => undefined,
     });
-    return verified.findings.map(({ check }) => check);
   }
 
   async close(): Promise<void> {

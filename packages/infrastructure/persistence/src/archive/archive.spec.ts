@@ -1,7 +1,7 @@
 // Closed streams leave the table and are still there: for readers, for the log, for a rebuild, and to come back.
 import { createHash } from 'node:crypto';
-import { appendFile, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { collected, newTenant, noteList, rebuilt } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { QueryRunner } from 'typeorm';
@@ -151,5 +151,33 @@ describe('Archived streams', () => {
     expect((await readdir(folder)).sort()).toEqual(['export', theirs].sort());
     expect((await archive.wholeLog(100)).filter(({ tenant }) => tenant === mine)).toEqual([]);
     expect(await archive.findings()).toEqual([]);
+  });
+
+  it('are all that a drop deletes: of a folder that another installation uses, too, nothing else', async () => {
+    const { mine, folder } = archive;
+    const [stranger, unknown] = [join(folder, mine), join(folder, newTenant())];
+    await archiveStreams(url, archive.options({ tenant: mine }));
+    await mkdir(unknown);
+    for (const place of [stranger, unknown]) await writeFile(join(place, 'another.jsonl'), '{}');
+    await expect(dropTenant(url, basename(unknown), 'ada', folder)).rejects.toMatchObject({ code: 'tenant.unknown' });
+    expect(await readdir(unknown)).toEqual(['another.jsonl']);
+
+    // As if the process had ended behind the commit: the repetition finds no row, and deletes what is left.
+    await archive.rows('select groundwork.drop_tenant($1, $2)', mine, 'ada');
+    expect(await readdir(stranger)).toHaveLength(3);
+    await expect(dropTenant(url, mine, 'ada', folder)).rejects.toMatchObject({ code: 'tenant.unknown' });
+    expect(await readdir(stranger)).toEqual(['another.jsonl']);
+  });
+
+  it('are replayed by a verification, which finds a forged row of one and counts none that it cannot read', async () => {
+    const { mine, streams } = archive;
+    await archiveStreams(url, archive.options());
+    expect(await archive.findings()).toEqual([]);
+    await archive.rows(`update contract.note set text = 'forged' where tenant = $1 and id = $2`, mine, streams[0]!.id);
+    const verified = await archive.verified();
+    expect(verified.findings).toMatchObject([{ check: 'row-differs', count: 1 }]);
+    expect(verified.findings[0]!.places[0]).toContain(`tenant ${mine}, ${streams[0]!.id}`);
+    const unread = await archive.verified(null);
+    expect(verified.replayedStreams - unread.replayedStreams).toBe(STREAMS);
   });
 });

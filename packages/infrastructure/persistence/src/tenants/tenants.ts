@@ -1,9 +1,11 @@
 // Who the tenants of a database are, and taking one out for good.
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Misconfigured, NotFound, type EventTypeDefinition } from '@groundwork/application';
 import { parseTenantId } from '@groundwork/domain';
 import type pg from 'pg';
+import { fileOf } from '../archive/archive-file.ts';
+import { codeOf } from '../postgres/database-errors.ts';
 import { unknownTenant } from './export-tenant.ts';
 import { asOwner, inTransaction, tenantTables } from './owner-session.ts';
 
@@ -40,9 +42,10 @@ export const listDroppedTenants = (url: string): Promise<readonly TenantDrop[]> 
 
 /**
  * Deletes every row of the tenant, in every table that there is, and leaves an event `TenantDropped` with who, when and
- * how many. All or nothing; then its folder in the archive is deleted, also by a repetition that finds no row any more.
- * Whoever still holds a token of the tenant can begin it anew. Throws NotFound `tenant.unknown`, Misconfigured
- * `tenant.archive-unknown` when it has archived streams and nobody says where.
+ * how many. All or nothing; then the files are deleted that this log says it has archived of the tenant, also by a
+ * repetition that finds no row any more, and its folder, when nothing else is in it. Whoever still holds a token of the
+ * tenant can begin it anew. Throws NotFound `tenant.unknown`, Misconfigured `tenant.archive-unknown` when it has
+ * archived streams and nobody says where.
  */
 export const dropTenant = async (
   url: string,
@@ -52,7 +55,7 @@ export const dropTenant = async (
 ): Promise<TenantDrop['rows']> => {
   const tenant = parseTenantId(tenantName);
   const removeFiles = async (): Promise<void> => {
-    if (archiveFolder !== undefined) await rm(join(archiveFolder, tenant), { recursive: true, force: true });
+    if (archiveFolder !== undefined) await removeArchived(url, tenant, archiveFolder);
   };
   const rows = await dropRows(url, tenant, by, archiveFolder).catch(async (error: unknown) => {
     if (error instanceof NotFound) await removeFiles();
@@ -61,6 +64,22 @@ export const dropTenant = async (
   await removeFiles();
   return rows;
 };
+
+/** What else is in the folder may be of another installation that has a tenant of this name. */
+async function removeArchived(url: string, tenant: string, archiveFolder: string): Promise<void> {
+  const archives = await asOwner(url, async (client) => (await client.query<{ id: string }>(ARCHIVES, [tenant])).rows);
+  for (const { id } of archives) await rm(fileOf(archiveFolder, { tenant, archive_id: id }), { force: true });
+  if (archives.length === 0) return;
+  await rmdir(join(archiveFolder, tenant)).catch((error: unknown) => {
+    if (!['ENOENT', 'ENOTEMPTY'].includes(codeOf(error))) throw error;
+  });
+}
+
+// These events outlast the tenant and the catalogue of its files.
+const ARCHIVES = `
+  select e.data::json ->> 'archive' as id
+    from groundwork.event e join groundwork.stream s using (stream_id)
+   where s.tenant = '$installation' and s.type = 'tenant' and s.id = $1 and e.type = 'StreamsArchived'`;
 
 const dropRows = (url: string, tenant: string, by: string, archiveFolder?: string): Promise<TenantDrop['rows']> =>
   inTransaction(url, 'read write', async (client) => {

@@ -2,7 +2,14 @@
 import { fileNameOf, refuseDamaged, type ArchiveFacts } from '../archive/archive-file.ts';
 import type { Inspection } from './verify-database.ts';
 
-export async function verifyArchive({ client, findings, archiveFolder, onProgress }: Inspection): Promise<void> {
+/** Gives those that are what was archived. */
+export async function verifyArchive({
+  client,
+  findings,
+  archiveFolder,
+  onProgress,
+}: Inspection): Promise<readonly string[]> {
+  const sound: string[] = [];
   const { rows } = await client.query<ArchiveFacts>(
     'select archive_id, tenant, bytes, sha256 from groundwork.archive order by archived_at, archive_id',
   );
@@ -15,8 +22,8 @@ export async function verifyArchive({ client, findings, archiveFolder, onProgres
             () => undefined,
             (error: Error) => error.message,
           );
-    if (fault !== undefined) {
-      findings.add('archive-damaged', `tenant ${facts.tenant}, ${fileNameOf(facts.archive_id)}: ${fault}`);
-    }
+    if (fault === undefined) sound.push(facts.archive_id);
+    else findings.add('archive-damaged', `tenant ${facts.tenant}, ${fileNameOf(facts.archive_id)}: ${fault}`);
   }
+  return sound;
 }

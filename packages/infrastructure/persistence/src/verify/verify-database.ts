@@ -61,9 +61,9 @@ async function verify(client: pg.Client, options: VerifyOptions): Promise<Verifi
   const inspection: Inspection = { ...options, client, findings: new Findings(), head: BigInt(rows[0]!.head) };
   const events = await verifyLog(inspection);
   await verifyFacts(inspection);
-  await verifyArchive(inspection);
+  const readableArchives = await verifyArchive(inspection);
   const commands = await verifyCommands(inspection);
-  const { replayedStreams, notCompared } = await verifyReadModels(inspection);
+  const { replayedStreams, notCompared } = await verifyReadModels(inspection, readableArchives);
   return { events, commands, replayedStreams, notCompared, findings: inspection.findings.all() };
 }
 

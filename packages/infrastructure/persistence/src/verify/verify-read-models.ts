@@ -1,6 +1,7 @@
 // Read models against the log: whose rows they hold, and whether streams chosen at random give the rows that are there.
 import { replay, VERSION_COLUMN, type Projection, type LoggedEvent, type Row } from '@groundwork/application';
 import type pg from 'pg';
+import { archivedEvents, fileOf } from '../archive/archive-file.ts';
 import { codeOf, isDataRefused } from '../postgres/database-errors.ts';
 import { eventOf, PAGE_BYTES_MAX, type EventRow } from '../postgres/event-row.ts';
 import { loadStatement, nameOf, quoted } from '../postgres/read-model-statements.ts';
@@ -16,7 +17,11 @@ interface Stream {
 
 const PAGE_SIZE = 1_000;
 
-export async function verifyReadModels(inspection: Inspection): Promise<{
+/** Archived streams are replayed from those files that can be read; the others are not counted as replayed. */
+export async function verifyReadModels(
+  inspection: Inspection,
+  readableArchives: readonly string[],
+): Promise<{
   replayedStreams: number;
   notCompared: readonly { projection: string; reason: string }[];
 }> {
@@ -35,7 +40,7 @@ export async function verifyReadModels(inspection: Inspection): Promise<{
     if (projection.streamOf !== undefined) await verifyStreamsOfRows(inspection, projection);
   }
 
-  const streams = await sampled(inspection);
+  const streams = await sampled(inspection, readableArchives);
   for (const [at, stream] of streams.entries()) {
     if (at % 100 === 0) onProgress(`${at} of ${streams.length} streams replayed`);
     for (const projection of compared) {
@@ -81,7 +86,10 @@ async function verifyTenants({ client, findings }: Inspection, { table, name }: 
 }
 
 /** All streams when they are few enough, otherwise as many as are wanted, by chance. */
-async function sampled({ client, sampleSize }: Inspection): Promise<readonly Stream[]> {
+async function sampled(
+  { client, sampleSize }: Inspection,
+  readableArchives: readonly string[],
+): Promise<readonly Stream[]> {
   const { rows } = await client.query<Stream>(
     `with edge as (select coalesce(max(stream_id), 0) as highest from groundwork.stream),
      chosen as (
@@ -89,8 +97,10 @@ async function sampled({ client, sampleSize }: Inspection): Promise<readonly Str
        union
        select 1 + floor(random() * edge.highest)::bigint from edge, generate_series(1, $1) where edge.highest > $1
      )
-     select stream_id as "streamId", tenant, type, id from groundwork.stream join chosen using (stream_id)`,
-    [sampleSize],
+     select s.stream_id as "streamId", s.tenant, s.type, s.id
+       from groundwork.stream s join chosen using (stream_id) left join groundwork.archived_stream a using (stream_id)
+      where a.archive_id is null or a.archive_id = any ($2::uuid[])`,
+    [sampleSize, readableArchives],
   );
   return rows;
 }
@@ -157,12 +167,16 @@ async function asSeen(
   };
 }
 
-async function* eventsOf({ client, types }: Inspection, stream: Stream): AsyncIterable<readonly LoggedEvent[]> {
+async function* eventsOf(inspection: Inspection, stream: Stream): AsyncIterable<readonly LoggedEvent[]> {
+  const { client, types } = inspection;
   for (let version = 0; ;) {
     const { streamId, type, id } = stream;
     const values = [streamId, version, PAGE_SIZE, PAGE_BYTES_MAX, type, id];
     const { rows } = await client.query<EventRow & { readonly stream_version: number }>(STREAM_PAGE, values);
-    if (rows.length === 0) return;
+    if (rows.length === 0) {
+      if (version === 0) yield* archivedEventsOf(inspection, stream);
+      return;
+    }
     version = rows.at(-1)!.stream_version;
     yield rows.flatMap((row) => readable(() => eventOf(row, types)));
   }
@@ -174,6 +188,30 @@ const STREAM_PAGE = `
            sum(octet_length(e.data)) over (order by e.stream_version) - octet_length(e.data) as bytes_before
       from groundwork.event e where e.stream_id = $1 and e.stream_version > $2 order by e.stream_version limit $3) page
    where bytes_before < $4 order by stream_version`;
+
+async function* archivedEventsOf(
+  { client, types, archiveFolder }: Inspection,
+  { streamId }: Stream,
+): AsyncIterable<readonly LoggedEvent[]> {
+  const { rows } = await client.query<{ tenant: string; archive_id: string; after: string; last: string }>(
+    `select tenant, archive_id, first_position - 1 as after, last_position as last
+       from groundwork.archived_stream where stream_id = $1`,
+    [streamId],
+  );
+  const [place] = rows;
+  if (place === undefined || archiveFolder === undefined) return;
+  const file = archivedEvents(fileOf(archiveFolder, place), BigInt(place.after), BigInt(place.last));
+  let [page, bytes]: [LoggedEvent[], number] = [[], 0];
+  for await (const event of file) {
+    if (event.streamNumber !== streamId) continue;
+    page.push(...readable(() => eventOf(event.row, types)));
+    bytes += event.bytes;
+    if (page.length < PAGE_SIZE && bytes < PAGE_BYTES_MAX) continue;
+    yield page;
+    [page, bytes] = [[], 0];
+  }
+  yield page;
+}
 
 /** None when it cannot be read, which is found elsewhere. */
 function readable<T>(read: () => T): readonly T[] {
