@@ -128,3 +128,9 @@ describe.each([
     expect(rows).toEqual([]);
   });
 });
+
+it('compiles no statement, however dear the planner takes one to be on such a log', async () => {
+  for (const database of [postgres.connect('groundwork_app'), postgres.connect('groundwork_worker')]) {
+    expect(await database.query({ name: 'jit', text: `select current_setting('jit') as jit` })).toEqual([{ jit: 'off' }]);
+  }
+});
