@@ -4,6 +4,7 @@ import {
   EntitySchema,
   generateMigration,
   migrate,
+  migrationStatus,
   PLATFORM_MIGRATIONS,
   revertMigration,
   schemaDifference,
@@ -12,6 +13,7 @@ import {
 } from '@groundwork/persistence';
 import { testDatabase } from '@groundwork/testing';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -101,7 +103,19 @@ describe('migrations', () => {
     await migrate(url);
     await on(url, `delete from groundwork.migration where name in ('${names.join("', '")}')`);
     expect(await migrate(url, [], { holdContractions: true })).toEqual({ executed: [], held: names });
+    expect(await migrationStatus(url)).toMatchObject({ pending: [], held: names });
     expect(await migrate(url)).toEqual({ executed: names, held: [] });
+    expect(await migrationStatus(url)).toMatchObject({ pending: [], held: [] });
+  });
+
+  it('that are held back are told by status, which succeeds, and hinder nobody who generates one', async () => {
+    const url = await emptyDatabase();
+    await gwDb(url, 'migrate');
+    const held = PLATFORM_MIGRATIONS.filter((Migration) => new Migration().phase === 'contract')[0]!.name;
+    await on(url, `delete from groundwork.migration where name = '${held}'`);
+    expect(await gwDb(url, 'migrate')).toEqual({ executed: [], held: [held] });
+    expect(await gwDb(url, 'status')).toMatchObject({ pending: [], held: [held] });
+    expect(await gwDb(url, 'generate', 'nothing-new', '--dir', folder)).toEqual({ file: null });
   });
 
   it('S0-44 leave the same schema after up, down and up again, one by one', async () => {
@@ -183,7 +197,9 @@ async function gwDb<Result>(url: string, ...args: readonly string[]): Promise<Re
     env: { ...process.env, NODE_OPTIONS: '', DATABASE_URL: url },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const ended = once(child, 'close');
   const output = await new Response(child.stdout as never).text();
+  expect(await ended).toEqual([0, null]);
   return JSON.parse(output) as Result;
 }
 

@@ -26,7 +26,7 @@ export function addDatabaseCommands(gw: Command): void {
     .option('--contract', 'run those, too: no program of the version before runs any more')
     .action((options: MigrateOptions) => onDatabase(options, runMigrations(options.contract === true)));
   withJson(database.command('status'))
-    .description('tell which migrations have run; exit status 3 when some have not')
+    .description('tell which migrations have run; exit status 3 when some are pending')
     .action((options: JsonOption) => onDatabase(options, showStatus));
   withJson(database.command('revert'))
     .description('take back the newest migration')
@@ -105,16 +105,19 @@ const runMigrations =
     const report = await migrate(url, await productMigrations(settings), { holdContractions: !contract });
     const lines = [
       ...report.executed.map((name) => `ran ${name}`),
-      ...report.held.map((name) => `held ${name}: gw db migrate --contract runs it once the old programs have ended`),
+      ...report.held.map((name) => `held ${name}: ${CONTRACT}`),
     ];
     output.result(report, lines.join('\n') || 'The database is up to date.');
   };
+
+const CONTRACT = 'gw db migrate --contract runs it once the old programs have ended';
 
 async function showStatus(url: string, settings: ProductSettings, output: Output): Promise<void> {
   const status = await migrationStatus(url, await productMigrations(settings));
   const rows = [
     ...status.executed.map((migration) => ({ migration, state: 'executed' })),
     ...status.pending.map((migration) => ({ migration, state: 'pending' })),
+    ...status.held.map((migration) => ({ migration, state: `held: ${CONTRACT}` })),
   ];
   output.result(status, table(rows, { migration: (row) => row.migration, state: (row) => row.state }));
   if (status.pending.length === 0) return;

@@ -64,7 +64,10 @@ export interface MigrateOptions {
 
 export interface MigrationStatus {
   readonly executed: readonly string[];
+  /** What `migrate` runs next, also when it holds contractions. */
   readonly pending: readonly string[];
+  /** Contractions that have not run, and that `migrate` runs only when it holds none. */
+  readonly held: readonly string[];
 }
 
 /**
@@ -79,11 +82,11 @@ export async function migrate(
 ): Promise<MigrationReport> {
   return withLock(url, async (client) => {
     await setUp(client);
-    const held = holdContractions ? await pendingContractions(url, contextMigrations) : [];
-    const run = productOf(contextMigrations).filter((migration) => !held.includes(migration));
+    const held = holdContractions ? (await migrationStatus(url, contextMigrations)).held : [];
+    const run = productOf(contextMigrations).filter(({ name }) => !held.includes(name));
     return withSchema(url, { migrations: run }, async (source) => ({
       executed: (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name),
-      held: held.map(({ name }) => name),
+      held,
     }));
   });
 }
@@ -108,10 +111,14 @@ export async function migrationStatus(
 ): Promise<MigrationStatus> {
   return withMigrations(url, contextMigrations, async (source) => {
     const executed = await executedNames(source);
-    const pending = source.migrations
-      .map((migration) => migration.name ?? '')
-      .filter((name) => !executed.includes(name));
-    return { executed, pending };
+    const left = productOf(contextMigrations).filter(({ name }) => !executed.includes(name));
+    const isHeld = (Migration: MigrationType): boolean => executed.length > 0 && new Migration().phase === 'contract';
+    const names = (migrations: readonly MigrationType[]): string[] => migrations.map(({ name }) => name);
+    return {
+      executed,
+      pending: names(left.filter((migration) => !isHeld(migration))),
+      held: names(left.filter(isHeld)),
+    };
   });
 }
 
@@ -154,14 +161,6 @@ async function isSetUp(client: pg.Client): Promise<boolean> {
            and to_regnamespace('groundwork') is not null as ready
       from pg_roles where rolname in ('groundwork_owner', 'groundwork_app', 'groundwork_worker')`);
   return rows[0]!.ready;
-}
-
-async function pendingContractions(url: string, contextMigrations: readonly MigrationType[]): Promise<MigrationType[]> {
-  const { executed } = await migrationStatus(url, contextMigrations);
-  if (executed.length === 0) return [];
-  return productOf(contextMigrations).filter(
-    (Migration) => new Migration().phase === 'contract' && !executed.includes(Migration.name),
-  );
 }
 
 const withMigrations = <T>(
