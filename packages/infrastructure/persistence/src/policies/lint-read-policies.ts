@@ -68,16 +68,21 @@ function faultOf(projection: Projection, stored: Stored): ReadPolicyFault | unde
     return isOpen ? fault('read-policy-undeclared', `${name} declares none`, removal) : undefined;
   }
   const creation = readPolicyCreation(projection, readPolicy);
-  if (!isOpen) return fault('read-policy-missing', `${name} declares one`, creation);
+  // Where end users have no right yet, a policy that would let them see more does so once they have.
+  const narrowed = stored.others.map((other) => withoutReaders(table, other));
+  if (!isOpen) {
+    const detail = [`${name} declares one`, ...besides(stored)].join(', ');
+    return fault('read-policy-missing', detail, [...narrowed, ...creation]);
+  }
   const differing = differences(projection, stored);
   if (differing.length === 0) return undefined;
-  const narrowed = stored.others.map((other) => withoutReaders(table, other));
   return fault('read-policy-differs', differing.join(', '), [...narrowed, ...removal, ...creation]);
 }
 
+/** "If exists": one that is of no use yet is dropped as such before. */
 const withoutReaders = (table: Projection['table'], { name, programs }: OtherPolicy): string =>
   programs.length === 0
-    ? `drop policy ${quoted(name)} on ${nameOf(table)}`
+    ? `drop policy if exists ${quoted(name)} on ${nameOf(table)}`
     : `alter policy ${quoted(name)} on ${nameOf(table)} to ${programs.join(', ')}`;
 
 function differences(projection: Projection, stored: Stored): readonly string[] {
@@ -87,9 +92,10 @@ function differences(projection: Projection, stored: Stored): readonly string[] 
     ['what is shown', stored.body === declared.body && stored.isView],
     ['columns', sorted(stored.readableColumns) === sorted(declared.readableColumns)],
   ];
-  const others = stored.others.map((other) => `policy ${other.name} beside it`);
-  return [...parts.flatMap(([part, isSame]) => (isSame ? [] : [part])), ...others];
+  return [...parts.flatMap(([part, isSame]) => (isSame ? [] : [part])), ...besides(stored)];
 }
+
+const besides = ({ others }: Stored): readonly string[] => others.map(({ name }) => `policy ${name} beside it`);
 
 /** PostgreSQL quotes only what it must and has parentheses of its own; outside of texts there are but "and" and "=". */
 const plain = (condition: string): string =>

@@ -171,6 +171,19 @@ describe('S1-64 the read policy of a projection', () => {
     },
   );
 
+  it.each([
+    ['end users', 'for select to groundwork_reader using (true)'],
+    ['everybody', 'using (true)'],
+    ['a program and end users', 'for select to groundwork_app, groundwork_reader using (true)'],
+  ])('is not opened wider by its first creation, when a policy for %s is there before it', async (_who, text) => {
+    await run(`create policy wide on plans.desk ${text}`);
+    expect(await faults()).toContain('read-policy-missing: plans.desk-list declares one, policy wide beside it');
+    await applied();
+    expect(await asUser('acme', 'eve', 'select id from plans.desk')).toEqual([]);
+    expect(await asUser('acme', 'ann', 'select id from plans.desk')).toEqual([{ id: 'a' }]);
+    expect(await faults()).not.toContainEqual(expect.stringContaining('read-policy'));
+  });
+
   it('lets policies be that are for programs, for writing, or that only narrow', async () => {
     await applied();
     await run(
