@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Conflict, NotFound } from '@groundwork/application';
 import { parseStreamId, parseTenantId, type StreamId, type TenantId } from '@groundwork/domain';
 import type pg from 'pg';
+import { BOUND_PAUSE } from '../postgres/append-statement.ts';
 import { asOwner, inTransaction } from '../tenants/owner-session.ts';
 import { readLines } from '../tenants/tenant-files.ts';
 import { fileNameOf, refuseDamaged, type ArchiveFacts } from './archive-file.ts';
@@ -117,6 +118,7 @@ const nothingArchived = (tenant: string, stream: string | undefined): NotFound =
 
 /** An append does not look into the archive for the ids of its events: each would pay for what hardly ever happens. */
 async function refuseTakenIds(client: pg.Client): Promise<void> {
+  await client.query(BOUND_PAUSE.text);
   // The lock of the log: what is not taken now is not taken before these events are there.
   await client.query('select pg_advisory_xact_lock(7091720340)');
   const { rows } = await client.query<{ event_id: string }>(

@@ -59,6 +59,11 @@ describe('Streams that are brought back', () => {
     expect(await archive.findings()).toEqual([]);
   });
 
+  it('do not lock the log for longer than a second when the process that brings them stands still', async () => {
+    await archive.rows(REFUSE_UNBOUND_PAUSE);
+    await restoreStreams(url, archive.folder, { tenant: archive.mine, by: 'ada' });
+  });
+
   it('are refused where the id of an event was taken meanwhile: it is named, and both streams stay as they are', async () => {
     const { mine: tenant, folder, ports } = archive;
     const [stream, another] = [archive.streams[0]!, newStream()];
@@ -77,3 +82,13 @@ describe('Streams that are brought back', () => {
     await restoreStreams(url, folder, { ...one, stream: `note/${archive.streams[2]!.id}` });
   });
 });
+
+/** The catalogue changes only in the transaction that holds the lock. */
+const REFUSE_UNBOUND_PAUSE = `
+  create function refuse_unbound_pause() returns trigger language plpgsql as $$
+  begin
+    if current_setting('idle_in_transaction_session_timeout') <> '1s' then raise exception 'may stand still'; end if;
+    return null;
+  end $$;
+  create trigger refuse_unbound_pause after delete on groundwork.archived_stream
+    for each statement execute function refuse_unbound_pause()`;
