@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { badRequests } from '../../apps/api/src/fuzz/bad-requests.ts';
 import { sendRequests, type FuzzAnswer } from '../../apps/api/src/fuzz/send-requests.ts';
 import { clientFeed, clientFeeds, MARK } from './change-feed.ts';
+import { messagesOf } from './outgoing-messages.ts';
 import { deliver } from './producer.ts';
 import { freePorts, holds, partOf, startProduct, type Ports, type Product } from './started-product.ts';
 
@@ -78,7 +79,7 @@ describe('the whole product', () => {
       .map((line) => JSON.parse(line) as Item)
       .filter((line) => line['service'] === service && line['correlationId'] === correlationId);
 
-  it('S0-09, S2-29 one correlation id leads from the request through command and event to the projection, in data and in logs', async () => {
+  it('S0-09, S0-48, S2-29 one correlation id leads from the request through command, event and projection to the message that goes out, in data and in logs', async () => {
     const worker = `http://127.0.0.1:${ports.management + 1}/loggers`;
     const level = (name: string): RequestInit => ({
       method: 'PUT',
@@ -115,6 +116,7 @@ describe('the whole product', () => {
     expect(lines).toContainEqual(
       expect.objectContaining({ message: 'The projection has passed an event.', ...passed }),
     );
+    expect(await messagesOf(dataDir, clientId)).toMatchObject([{ event_id: event!.id, correlation_id: 'order-4711' }]);
   });
 
   it('S0-25 what the rules refuse is no event but a listed command with its reason, and can be retried', async () => {

@@ -19,6 +19,8 @@ export interface NormalisedEvent {
   readonly data: unknown;
   readonly validation_info: ValidationInfo | null;
   readonly tenant: string;
+  /** Leads back to the request behind the event, its commands and its lines in the logs. */
+  readonly correlation_id: string;
 }
 
 export const normalisedEvent = (event: RecordedEvent): NormalisedEvent => ({
@@ -31,4 +33,5 @@ export const normalisedEvent = (event: RecordedEvent): NormalisedEvent => ({
   data: event.data,
   validation_info: event.validation ?? null,
   tenant: event.tenant,
+  correlation_id: event.metadata.correlationId,
 });

@@ -60,7 +60,8 @@ describe('EventBridgePublisher', () => {
     const detail =
       `{"event_id":"${event.id}","aggregate_type":"price-list","aggregate_id":"7","event_type":"PriceListSent",` +
       '"timestamp":"2026-01-01T00:00:00.000Z","version":1,"data":{"number":1778192987716501507},' +
-      '"validation_info":{"rules":[{"rule":"known","outcome":"passed"}]},"tenant":"demo"}';
+      '"validation_info":{"rules":[{"rule":"known","outcome":"passed"}]},"tenant":"demo",' +
+      `"correlation_id":"${event.metadata.correlationId}"}`;
     const entry = { EventBusName: 'clients', Source: 'groundwork', DetailType: 'PriceListChanged', Detail: detail };
     expect(entries).toEqual([{ ...entry, Time: Date.parse('2026-01-01T00:00:00Z') / 1_000 }]);
     expect(headers['x-amz-target']).toBe('AWSEvents.PutEvents');
