@@ -27,7 +27,8 @@ const LIST = `
 /**
  * One stream, or all of the tenant, file by file: all that is archived in one, or nothing of it. So appends wait for
  * the events of one file at most, and a repetition brings back what is left. Files stay where they are. Throws NotFound
- * `archive.nothing-archived`, Unavailable `archive.damaged`, Conflict `archive.event-id-taken`.
+ * `archive.nothing-archived`, Unavailable `archive.damaged`, and at the end, when all other files are back, Conflict
+ * `archive.event-id-taken`.
  */
 export async function restoreStreams(
   url: string,
@@ -38,16 +39,22 @@ export async function restoreStreams(
   const wanted = { tenant, stream: stream === undefined ? undefined : parseStreamId(stream) };
   const files = await asOwner(url, (client) => archived(client, wanted));
   let [streams, events] = [0, 0];
+  const taken: TakenId[] = [];
   for (const { archive_id: file } of files) {
     const restored = await inTransaction(url, 'read write', async (client) => {
       // Before anything is looked at: of two that restore at the same time, the second finds what is left.
       await client.query('select pg_advisory_xact_lock(7091720343)');
       const [left] = await archived(client, wanted, file);
       return left === undefined ? { streams: 0, events: 0 } : restoreFile(client, folder, left, by);
+    }).catch((error: unknown) => {
+      if (!(error instanceof TakenId)) throw error;
+      taken.push(error);
+      return { streams: 0, events: 0 };
     });
     streams += restored.streams;
     events += restored.events;
   }
+  if (taken.length > 0) throw idsTaken(taken, streams);
   if (streams === 0) throw nothingArchived(tenant, stream);
   return { streams, events };
 }
@@ -80,7 +87,7 @@ async function restoreFile(
 ): Promise<{ readonly streams: number; readonly events: number }> {
   await client.query('create temp table restored_event (like groundwork.event) on commit drop');
   await stage(client, folder, facts, streams);
-  await refuseTakenIds(client);
+  await refuseTakenIds(client, fileNameOf(facts.archive_id));
   const { rows } = await client.query<{ events: string }>('select groundwork.restore_streams($1, $2, $3) as events', [
     facts.tenant,
     by,
@@ -117,19 +124,32 @@ const nothingArchived = (tenant: string, stream: string | undefined): NotFound =
   );
 
 /** An append does not look into the archive for the ids of its events: each would pay for what hardly ever happens. */
-async function refuseTakenIds(client: pg.Client): Promise<void> {
+async function refuseTakenIds(client: pg.Client, file: string): Promise<void> {
   await client.query(BOUND_PAUSE.text);
   // The lock of the log: what is not taken now is not taken before these events are there.
   await client.query('select pg_advisory_xact_lock(7091720340)');
   const { rows } = await client.query<{ event_id: string }>(
     'select e.event_id from restored_event i join groundwork.event e using (event_id, tenant) limit 1',
   );
-  const [taken] = rows;
-  if (taken === undefined) return;
-  throw new Conflict(
-    'archive.event-id-taken',
-    `Event ${taken.event_id} was stored a second time while the first one was archived; nothing of this file was restored.`,
-    'Its stream stays archived and is read from there; bring the other streams back one by one.',
-    { eventId: taken.event_id },
-  );
+  if (rows[0] !== undefined) throw new TakenId(rows[0].event_id, file);
 }
+
+/** Rolls back what was begun of its file. */
+class TakenId extends Error {
+  readonly eventId: string;
+  readonly file: string;
+
+  constructor(eventId: string, file: string) {
+    super();
+    this.eventId = eventId;
+    this.file = file;
+  }
+}
+
+const idsTaken = (taken: readonly TakenId[], streams: number): Conflict =>
+  new Conflict(
+    'archive.event-id-taken',
+    `Stored a second time while the first one was archived: ${taken.map(({ eventId, file }) => `event ${eventId} of ${file}`).join(', ')}; of these files nothing was restored, of others ${streams} streams.`,
+    'Their streams stay archived and are read from there; bring the other streams of these files back one by one.',
+    { refused: taken.map(({ eventId, file }) => ({ eventId, file })), streams },
+  );

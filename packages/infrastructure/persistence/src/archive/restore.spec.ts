@@ -75,11 +75,25 @@ describe('Streams that are brought back', () => {
     await expect(restoreStreams(url, folder, one)).rejects.toMatchObject({
       code: 'archive.event-id-taken',
       message: expect.stringContaining(id),
-      details: { eventId: id },
+      details: { refused: [{ eventId: id, file: expect.any(String) }] },
     });
     expect(stored(await collected(ports.events.readStream(tenant, stream)))).toEqual(stored(before));
     expect(await collected(ports.events.readStream(tenant, another))).toHaveLength(1);
     await restoreStreams(url, folder, { ...one, stream: `note/${archive.streams[2]!.id}` });
+  });
+
+  it('come back from every other file when one holds an event id that was taken, which is named at the end', async () => {
+    const { mine: tenant, folder, ports } = archive;
+    const left = async () => (await listArchives(url)).filter((file) => file.tenant === tenant);
+    const [first, second] = await left();
+    const { id } = (await collected(ports.events.readStream(tenant, archive.streams[0]!)))[2]!;
+    const events = [newEvent('NoteWritten', { text: 'another' }, { id })];
+    await ports.events.append({ tenant, stream: newStream(), expected: 'no-stream', events });
+    await expect(restoreStreams(url, folder, { tenant, by: 'ada' })).rejects.toMatchObject({
+      code: 'archive.event-id-taken',
+      details: { refused: [{ eventId: id, file: `${first!.archive_id}.jsonl` }], streams: second!.streams },
+    });
+    expect(await left()).toEqual([first]);
   });
 });
 
