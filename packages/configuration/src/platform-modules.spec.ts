@@ -1,10 +1,18 @@
 import * as application from '@groundwork/application';
-import { EventStore, EventTypeDefinition, Ids, Metrics, type NewEvent } from '@groundwork/application';
+import {
+  EventStore,
+  EventTypeDefinition,
+  Ids,
+  inlineProjection,
+  Metrics,
+  Projection,
+  type NewEvent,
+} from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
 import { ManagementServer, type PrometheusMetrics } from '@groundwork/monitoring';
 import { describe, expect, it } from '@jest/globals';
 import { ContainerModule } from 'inversify';
-import { compose } from './compose.ts';
+import { compose, type App } from './compose.ts';
 import { platformModules } from './platform-modules.ts';
 import { readSettings } from './platform.settings.ts';
 
@@ -20,6 +28,19 @@ const postgres = readSettings({
 const kiln = new ContainerModule(({ bind }) => {
   bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue({ type: 'KilnLit', schemaVersion: 1 });
 });
+
+function lightKiln(app: App): ReturnType<EventStore['append']> {
+  const event: NewEvent = {
+    id: app.get(Ids).next(),
+    type: 'KilnLit',
+    source: 'api',
+    occurredAt: new Date(0),
+    data: {},
+    metadata: { actor: 'test', correlationId: 'c' },
+  };
+  const [tenant, stream] = [parseTenantId('demo'), streamId('kiln', '1')];
+  return app.get(EventStore).append({ tenant, stream, expected: 'any', events: [event] });
+}
 
 /** Of these there may be any number; contexts bring them. Every other port needs its one adapter. */
 const MANY = [
@@ -55,23 +76,35 @@ describe('The platform modules', () => {
     }
   });
 
+  it('hold projections stored with the append to the time that handlers have', async () => {
+    const endless: Projection = inlineProjection({
+      name: 'kilns.lit',
+      schemaVersion: 1,
+      table: { schema: 'kilns', name: 'lit', columns: { id: 'text', stream_version: 'bigint' }, key: 'id' },
+      eventTypes: ['KilnLit'],
+      keyOf: () => {
+        for (;;);
+      },
+      apply: (row) => row,
+    });
+    const lit = new ContainerModule(({ bind }) => void bind<Projection>(Projection).toConstantValue(endless));
+    const settings = { ...memory, worker: { ...memory.worker, handlerTimeoutMs: 60 } };
+    await using app = await compose({
+      program: 'api',
+      modules: [...platformModules(settings, 'api'), kiln, lit],
+      roots: [EventStore],
+    });
+    const hung = { code: 'projection.handler-hung', details: { timeoutMs: 60 } };
+    await expect(lightKiln(app)).rejects.toMatchObject({ cause: hung });
+  });
+
   it('count what is appended, whichever store is bound', async () => {
     await using app = await compose({
       program: 'api',
       modules: [...platformModules(memory, 'api'), kiln],
       roots: [EventStore],
     });
-    const event: NewEvent = {
-      id: app.get(Ids).next(),
-      type: 'KilnLit',
-      source: 'api',
-      occurredAt: new Date(0),
-      data: {},
-      metadata: { actor: 'test', correlationId: 'c' },
-    };
-    await app
-      .get(EventStore)
-      .append({ tenant: parseTenantId('demo'), stream: streamId('kiln', '1'), expected: 'any', events: [event] });
+    await lightKiln(app);
     const { text } = await (app.get(Metrics) as PrometheusMetrics).scrape();
     expect(text).toContain('groundwork_events_appended_total{stream_type="kiln"} 1\n');
   });

@@ -47,7 +47,7 @@ export function platformModules<Listed extends Contexts = Record<never, never>>(
   return [
     timeAndIdsModule(),
     monitoringModule(settings.monitoring, { name: program, version, isProduction, info }),
-    persistenceModule(settings.persistence, program),
+    persistenceModule(settings.persistence, program, settings.worker.handlerTimeoutMs),
     messagingModule(settings.messaging),
     securityModule(settings.security),
     commandsModule(settings.worker.commandLeaseMs),

@@ -74,8 +74,9 @@ const workerSettings = z.object({
   handlerTimeoutMs: wholeNumberSetting(50, 60_000, 500, {
     variable: 'GW_WORKER_HANDLER_TIMEOUT_MS',
     description:
-      'How long the handler of one event may take before it is ended and tried again; everything else in the worker ' +
-      'stands still meanwhile, so keep it well below `GW_WORKER_LEASE_MS`.',
+      'How long the handler of one event may take before it is ended and tried again; everything else in the process ' +
+      'stands still meanwhile, so keep it well below `GW_WORKER_LEASE_MS`. It also holds in the api, for rows that are ' +
+      'stored with the append.',
   }),
   pumps: setting(z.stringbool({ truthy: ['on'], falsy: ['off'] }).optional(), {
     variable: 'GW_PUMPS',

@@ -5,8 +5,7 @@ import type { LoggedEvent, RecordedEvent } from '../events/event.ts';
 import { loggedEvent, type StoredEvent } from '../events/logged-event.ts';
 import type { EventTypes } from '../events/event-types.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
-import { HandlerCalls, rowAfter } from './handler-calls.ts';
-import { PROJECTION_RUNNER_DEFAULTS } from './projection-runner-settings.ts';
+import { HandlerCalls, isHung, rowAfter } from './handler-calls.ts';
 import { VERSION_COLUMN, type Projection, type Row } from './projection.ts';
 
 /**
@@ -36,6 +35,9 @@ export interface InlineBefore {
   readonly passedVersion: number;
 }
 
+/** So many earlier events share one limit. */
+const PAGE_EVENTS_MAX = 100;
+
 /** The rows of one projection that one append changes. */
 export class InlineChange {
   readonly projection: Projection;
@@ -44,10 +46,10 @@ export class InlineChange {
   readonly #handlers: HandlerCalls;
 
   /** `events` are those of the append. Throws Misconfigured `projection.inline-failed`, as `rowsAfter` does. */
-  constructor(projection: Projection, events: readonly LoggedEvent[], timeLimit: TimeLimit) {
+  constructor(projection: Projection, events: readonly LoggedEvent[], timeLimit: TimeLimit, handlerTimeoutMs: number) {
     this.projection = projection;
     this.#events = events;
-    this.#handlers = new HandlerCalls(timeLimit, PROJECTION_RUNNER_DEFAULTS.handlerTimeoutMs);
+    this.#handlers = new HandlerCalls(timeLimit, handlerTimeoutMs);
     this.#each(events, (part) => {
       const key = projection.keyOf(part);
       if (key !== undefined) this.#keys.add(key);
@@ -65,13 +67,17 @@ export class InlineChange {
 
   /**
    * The changed rows; `earlier` are the events from `unseenFrom` to the append. Undefined when one of them cannot be
-   * applied, or removes a row: the worker parks the stream there, or passes it, and the rows are left to it.
+   * applied, or removes a row: the worker parks the stream there, or passes it, and the rows are left to it. One that
+   * hangs refuses the append, as slow handlers do: rows are not left out for want of time.
    */
   rowsAfter(before: InlineBefore, earlier: readonly LoggedEvent[]): readonly Row[] | undefined {
     const rows = new Map(before.rows);
     try {
-      this.#fold(earlier, before, rows);
-    } catch {
+      for (let from = 0; from < earlier.length; from += PAGE_EVENTS_MAX) {
+        this.#fold(earlier.slice(from, from + PAGE_EVENTS_MAX), before, rows);
+      }
+    } catch (error) {
+      if (isHung((error as Error).cause)) throw error;
       return undefined;
     }
     this.#fold(this.#events, before, rows);

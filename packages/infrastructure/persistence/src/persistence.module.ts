@@ -59,7 +59,11 @@ const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
 const ALL_PROJECTIONS = { serviceIdentifier: Projection, isMultiple: true } as const;
 
 /** Needs Logger, Metrics, Clock, TimeLimit, and what contexts bind: EventTypeDefinitions, entities and projections. */
-export const persistenceModule = (settings: PersistenceSettings, user: PersistenceUser): ContainerModule =>
+export const persistenceModule = (
+  settings: PersistenceSettings,
+  user: PersistenceUser,
+  handlerTimeoutMs?: number,
+): ContainerModule =>
   new ContainerModule((options) => {
     for (const type of INSTALLATION_EVENT_TYPES)
       options.bind<EventTypeDefinition>(EventTypeDefinition).toConstantValue(type);
@@ -70,10 +74,10 @@ export const persistenceModule = (settings: PersistenceSettings, user: Persisten
         [{ serviceIdentifier: EventTypeDefinition, isMultiple: true }],
       )
       .inSingletonScope();
-    if (settings.store === 'memory') bindMemory(options);
+    if (settings.store === 'memory') bindMemory(options, handlerTimeoutMs);
     else {
       bindPostgres(options, settings, user);
-      bindLog(options, settings);
+      bindLog(options, settings, handlerTimeoutMs);
       bindNotifications(options, settings);
       bindReadModels(options);
     }
@@ -135,11 +139,11 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .inSingletonScope();
 }
 
-function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings): void {
+function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings, handlerTimeoutMs?: number): void {
   bind(InlineProjections)
     .toResolvedValue(
       (projections: Projection[], types: EventTypes, timeLimit: TimeLimit) =>
-        new InlineProjections(projections, types, timeLimit),
+        new InlineProjections(projections, types, timeLimit, handlerTimeoutMs),
       [ALL_PROJECTIONS, EventTypes, TimeLimit],
     )
     .inSingletonScope();
@@ -200,11 +204,11 @@ function bindReadModels({ bind }: Binding): void {
     .inSingletonScope();
 }
 
-function bindMemory({ bind }: Binding): void {
+function bindMemory({ bind }: Binding, handlerTimeoutMs?: number): void {
   bind(MemoryInlineRows)
     .toResolvedValue(
       (projections: Projection[], store: MemoryProjectionStore, timeLimit: TimeLimit) =>
-        new MemoryInlineRows(projections, store, timeLimit),
+        new MemoryInlineRows(projections, store, timeLimit, handlerTimeoutMs),
       [ALL_PROJECTIONS, MemoryProjectionStore, TimeLimit],
     )
     .inSingletonScope();

@@ -2,6 +2,7 @@
 import {
   InlineChange,
   loggedEvent,
+  PROJECTION_RUNNER_DEFAULTS,
   unrecordedEvent,
   type EventTypes,
   type Projection,
@@ -18,18 +19,25 @@ export class MemoryInlineRows {
   readonly #projections: readonly Projection[];
   readonly #store: MemoryProjectionStore;
   readonly #timeLimit: TimeLimit;
+  readonly #handlerTimeoutMs: number;
 
-  constructor(projections: readonly Projection[], store: MemoryProjectionStore, timeLimit: TimeLimit) {
+  constructor(
+    projections: readonly Projection[],
+    store: MemoryProjectionStore,
+    timeLimit: TimeLimit,
+    handlerTimeoutMs = PROJECTION_RUNNER_DEFAULTS.handlerTimeoutMs,
+  ) {
     this.#projections = projections.filter(({ isInline }) => isInline === true);
     this.#store = store;
     this.#timeLimit = timeLimit;
+    this.#handlerTimeoutMs = handlerTimeoutMs;
   }
 
   /** All rows or, when one cannot be made, none. What a worker has to sort out is left to it. */
   store(tenant: string, before: readonly StoredEvent[], appended: readonly StoredEvent[], types: EventTypes): void {
     const events = appended.map((event) => unrecordedEvent(event, types));
     const changed = this.#projections.map((projection) => {
-      const change = new InlineChange(projection, events, this.#timeLimit);
+      const change = new InlineChange(projection, events, this.#timeLimit, this.#handlerTimeoutMs);
       const known = this.#store.projections.get(projection.name);
       const passedVersion = passedVersionOf(projection, known, { tenant, ...appended[0]!.stream }, before);
       if (known === undefined || passedVersion === undefined) return undefined;

@@ -4,6 +4,7 @@ import {
   InlineChange,
   Misconfigured,
   OrderChains,
+  PROJECTION_RUNNER_DEFAULTS,
   tableMissing,
   unrecordedEvent,
   type EventTypes,
@@ -42,13 +43,20 @@ export class InlineProjections {
   readonly #types: EventTypes;
   readonly #storedTypes: ReadonlySet<string>;
   readonly #timeLimit: TimeLimit;
+  readonly #handlerTimeoutMs: number;
   readonly #chains = new OrderChains<void>();
 
-  constructor(projections: readonly Projection[], types: EventTypes, timeLimit: TimeLimit) {
+  constructor(
+    projections: readonly Projection[],
+    types: EventTypes,
+    timeLimit: TimeLimit,
+    handlerTimeoutMs = PROJECTION_RUNNER_DEFAULTS.handlerTimeoutMs,
+  ) {
     this.#projections = projections.filter(({ isInline }) => isInline === true);
     this.#types = types;
     this.#storedTypes = new Set(this.#projections.flatMap(({ eventTypes }) => types.storedAs(eventTypes)));
     this.#timeLimit = timeLimit;
+    this.#handlerTimeoutMs = handlerTimeoutMs;
   }
 
   /**
@@ -77,7 +85,7 @@ export class InlineProjections {
       return { append: prepared, checkIds: isStored };
     const events = this.#unrecorded(prepared, head);
     const changes = this.#projections
-      .map((projection) => new InlineChange(projection, events, this.#timeLimit))
+      .map((projection) => new InlineChange(projection, events, this.#timeLimit, this.#handlerTimeoutMs))
       .filter(({ keys }) => keys.length > 0);
     const passed = await passedVersions(query, prepared, changes);
     for (const change of changes) {
@@ -198,7 +206,8 @@ async function headOf(
 
 /**
  * By projection: up to which version of the stream its worker has passed. Without those that are left to it: stored in
- * another shape than this program declares, or in none yet, standing on another log, or with this stream parked. The
+ * another shape than this program declares, or in none yet, standing on another log, with this stream parked, or in a
+ * table that stands in for a lost one, which the api may not read until it is built. The
  * tables are taken first, so that none is switched until the append is over.
  */
 async function passedVersions(
@@ -206,7 +215,10 @@ async function passedVersions(
   { append: { tenant, stream } }: PreparedAppend,
   changes: readonly InlineChange[],
 ): Promise<ReadonlyMap<string, number>> {
-  const projections = changes.map(({ projection }) => projection);
+  const projections = await readable(
+    query,
+    changes.map(({ projection }) => projection),
+  );
   for (const projection of projections) {
     const table = nameOf(projection.table);
     await query({ name: `hold ${table}`, text: `lock table ${table} in access share mode` }).catch((error: unknown) => {
@@ -226,6 +238,17 @@ async function passedVersions(
     ],
   });
   return new Map(rows.map((row) => [row.name, row.passed_version]));
+}
+
+/** Without those whose table is there and may not be read. */
+async function readable(query: RunStatement, projections: readonly Projection[]): Promise<readonly Projection[]> {
+  const rows = await query<{ is_readable: boolean }>({
+    name: 'readable_tables',
+    text: `select coalesce(has_table_privilege(to_regclass(name), 'select'), true) as is_readable
+             from unnest($1::text[]) with ordinality as declared (name, place) order by place`,
+    values: [projections.map(({ table }) => nameOf(table))],
+  });
+  return projections.filter((_, index) => rows[index]!.is_readable);
 }
 
 const PASSED_VERSIONS = `
@@ -255,7 +278,8 @@ const notPermitted = ({ name, table }: Projection): Misconfigured =>
   new Misconfigured(
     'projection.inline-not-permitted',
     `The rows of ${name} may not be stored with the append.`,
-    `grant insert, update on ${table.schema}.${table.name} to groundwork_app; in a migration of its context.`,
+    `In a migration of its context give groundwork_app insert and update on ${table.schema}.${table.name}: the grant, and ` +
+      'policies for insert (with check) and for update (using) with the condition of own_tenant.',
     { projection: name },
   );
 

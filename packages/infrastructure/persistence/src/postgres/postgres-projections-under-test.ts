@@ -76,7 +76,9 @@ const TABLE = `
   );
   alter table contract.note enable row level security, force row level security;
   create policy owner_all on contract.note to groundwork_owner using (true) with check (true);
-  create policy own_tenant on contract.note to groundwork_app
+  create policy own_tenant on contract.note for select to groundwork_app
+    using (tenant = nullif(current_setting('groundwork.tenant', true), ''));
+  create policy own_tenant_writes on contract.note to groundwork_worker
     using (tenant = nullif(current_setting('groundwork.tenant', true), ''))
     with check (tenant = nullif(current_setting('groundwork.tenant', true), ''));
   grant usage on schema contract to groundwork_app;
