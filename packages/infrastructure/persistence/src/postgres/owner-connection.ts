@@ -26,6 +26,8 @@ export async function asOwner<T>(
       ...(isReadOnly ? ['-c default_transaction_read_only=on'] : []),
     ].join(' '),
   });
+  // One that dies between two statements would end the program; whoever uses it hears of it from the next statement.
+  client.on('error', () => undefined);
   await client.connect().catch((error: unknown) => {
     throw NO_OWNER_STATES.has(codeOf(error)) ? setupNeeded(decodeURIComponent(new URL(url).username), error) : error;
   });
