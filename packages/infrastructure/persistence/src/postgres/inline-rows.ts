@@ -207,8 +207,8 @@ async function headOf(
 /**
  * By projection: up to which version of the stream its worker has passed. Without those that are left to it: stored in
  * another shape than this program declares, or in none yet, standing on another log, with this stream parked, or in a
- * table that stands in for a lost one, which the api may not read until it is built. The tables are taken first, so that
- * none is switched until the append is over.
+ * table that stands in for a lost one, which the api may not read until it is built. The tables are taken first, so
+ * that none is switched until the append is over.
  */
 async function passedVersions(
   query: RunStatement,
