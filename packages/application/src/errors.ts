@@ -112,5 +112,59 @@ export class Unavailable extends CodedError {
   }
 }
 
+/** An answer did not come in time, and the work was cancelled. Whether it took effect is not known. */
+export class TimedOut extends Unavailable {
+  constructor(dependency: string, timeoutMs: number, options?: ErrorOptions) {
+    super(
+      'resilience.timed-out',
+      `No answer from ${dependency} within ${timeoutMs} ms; the call was cancelled.`,
+      'Try again shortly; if it lasts, see why it is slow, or give it more time with GW_RESILIENCE_….',
+      1,
+      options,
+    );
+  }
+}
+
+/** A call was repeated as often as it may be. The cause is the error of the last attempt. */
+export class RetryExhausted extends Unavailable {
+  readonly attempts: number;
+  constructor(dependency: string, attempts: number, options: ErrorOptions) {
+    super(
+      'resilience.retry-exhausted',
+      `A call to ${dependency} failed ${attempts} times.`,
+      'Look at the cause; try again when it is gone.',
+      1,
+      options,
+    );
+    this.attempts = attempts;
+  }
+}
+
+/** Nobody was called, because the last calls failed. The cause is the error of the last one. */
+export class CircuitOpen extends Unavailable {
+  constructor(dependency: string, retryAfterSeconds: number, options?: ErrorOptions) {
+    super(
+      'resilience.circuit-open',
+      `Calls to ${dependency} have failed in a row; it is not called for the moment.`,
+      'Try again later; if it lasts, see whether it runs and can be reached from here.',
+      retryAfterSeconds,
+      options,
+    );
+  }
+}
+
+/** Nobody was called, because as many calls as may be are under way and wait. */
+export class BulkheadFull extends Unavailable {
+  constructor(dependency: string, concurrentMax: number, options?: ErrorOptions) {
+    super(
+      'resilience.bulkhead-full',
+      `${concurrentMax} calls to ${dependency} are under way, and as many as may wait do.`,
+      'Try again shortly; if it lasts, see why it is slow, or allow more with GW_RESILIENCE_….',
+      1,
+      options,
+    );
+  }
+}
+
 /** The program itself is put together wrongly; it must not start. */
 export class Misconfigured extends CodedError {}

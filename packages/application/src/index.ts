@@ -28,6 +28,8 @@ export { platformEndpoints, type PlatformPorts } from './endpoints/platform-endp
 export { rebuildStreamHandler } from './endpoints/stream-rebuild-endpoints.ts';
 export { platformRoles } from './endpoints/platform-roles.ts';
 export {
+  BulkheadFull,
+  CircuitOpen,
   Conflict,
   DuplicateEvent,
   EventsNotPublished,
@@ -39,7 +41,9 @@ export {
   NotPermitted,
   PreconditionFailed,
   PreconditionRequired,
+  RetryExhausted,
   StreamArchived,
+  TimedOut,
   Unavailable,
   VersionConflict,
   type InputIssue,
@@ -139,6 +143,16 @@ export {
   type RebuildState,
   type RowDifference,
 } from './ports/rebuilds.ts';
+export {
+  Resilience,
+  RESILIENCE_PATTERNS,
+  type CircuitState,
+  type Policy,
+  type PolicyCall,
+  type PolicyChoice,
+  type PolicySettings,
+  type ResiliencePattern,
+} from './ports/resilience.ts';
 export { TimeLimit } from './ports/time-limit.ts';
 export { Tracer, type SpanFacts } from './ports/tracer.ts';
 export { aheadOfLog, reachedPosition, refusalOf } from './projections/ahead-of-log.ts';
@@ -168,4 +182,16 @@ export { replay } from './projections/replay.ts';
 export { logSource } from './pumps/log-source.ts';
 export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
+export {
+  faultOf,
+  faultOfCode,
+  faultOfMessage,
+  isOutage,
+  isRetryable,
+  isTransient,
+  isTransientFault,
+  type CallKind,
+} from './resilience/faults.ts';
+export { type Fault } from './resilience/fault-table.ts';
+export { exponential, fixed, type ExponentialDelay, type RetryDelay } from './resilience/retry-delay.ts';
 export { setting, wholeNumberSetting, type SettingMeta } from './settings.ts';

@@ -9,11 +9,11 @@ import {
   NotPermitted,
   PreconditionFailed,
   PreconditionRequired,
-  Unavailable,
   VersionConflict,
   type InputIssue,
 } from '../errors.ts';
 import type { CommandError } from '../ports/command-store.ts';
+import { isTransient } from '../resilience/faults.ts';
 
 type Kind = NonNullable<CommandError['kind']>;
 type KeptError = new (code: string, happened: string, next: string, details?: ErrorDetails) => CodedError;
@@ -59,7 +59,7 @@ export function isFinal(error: unknown): error is CodedError {
  * command. Such a command waits for as long as it takes.
  */
 export function isPassing(error: unknown): boolean {
-  return error instanceof Unavailable || (error instanceof Misconfigured && error.code === 'command.no-handler');
+  return isTransient(error) || (error instanceof Misconfigured && error.code === 'command.no-handler');
 }
 
 /** Why a command is not tried again: its runs met errors that nobody foresaw, or never came to an end. */

@@ -1,6 +1,7 @@
 // How a command is tried again after an error that may pass, and how it ends when it was tried often enough.
 import { Refusal, type CodedError } from '@groundwork/domain';
 import { Misconfigured } from '../errors.ts';
+import { exponential } from '../resilience/retry-delay.ts';
 import { gaveUp } from './command-error.ts';
 
 /** Errors of parts that are away do not count: a command waits for them as long as it takes. */
@@ -16,7 +17,7 @@ export interface CommandRetryPolicy {
 export const delayMsOf = (
   { retryDelayMs, retryDelayMaxMs }: Pick<CommandRetryPolicy, 'retryDelayMs' | 'retryDelayMaxMs'>,
   attempts: number,
-): number => Math.min(retryDelayMaxMs, retryDelayMs * 2 ** Math.min(attempts - 1, 20));
+): number => exponential({ initialMs: retryDelayMs, maxMs: retryDelayMaxMs })(attempts);
 
 /** What a command has failed with: the rule that refused it to the last, or that it was given up, and why. */
 export const exhausted = (attempts: number, last: unknown): CodedError =>

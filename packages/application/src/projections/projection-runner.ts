@@ -11,6 +11,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Tracer } from '../ports/tracer.ts';
+import { exponential } from '../resilience/retry-delay.ts';
 import { batchSpan } from './batch-span.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { pagesAhead } from './pages-ahead.ts';
@@ -338,6 +339,7 @@ export class ProjectionRunner {
   }
 
   #backoffMs(failures: number): number {
-    return Math.min(this.#settings.retryDelayMaxMs, this.#settings.retryDelayMs * 2 ** Math.min(failures, 20));
+    const { retryDelayMs, retryDelayMaxMs } = this.#settings;
+    return exponential({ initialMs: retryDelayMs, maxMs: retryDelayMaxMs })(failures + 1);
   }
 }

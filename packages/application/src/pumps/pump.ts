@@ -4,6 +4,7 @@ import type { ChangeChannel, ChangeNotifications } from '../ports/change-notific
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Counter, Gauge, Metrics } from '../ports/metrics.ts';
+import { exponential } from '../resilience/retry-delay.ts';
 import { PumpBatch } from './pump-batch.ts';
 
 /** Where the items come from. It remembers how far it has been read: each item comes once. */
@@ -133,7 +134,7 @@ export class Pump<Item> {
   async #failed(error: unknown, stop: AbortSignal): Promise<void> {
     const { name, source } = this.#pumped;
     const { retryDelayMs, retryDelayMaxMs } = this.#settings;
-    const delayMs = Math.min(retryDelayMs * 2 ** this.#failuresInRow++, retryDelayMaxMs);
+    const delayMs = exponential({ initialMs: retryDelayMs, maxMs: retryDelayMaxMs })(++this.#failuresInRow);
     this.#failures.add(1, { pump: name });
     const held = this.#batch.items.length;
     this.#ports.logger.warn('A pump tries again.', { pump: name, table: source.table, held, delayMs, error });

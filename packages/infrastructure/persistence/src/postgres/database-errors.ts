@@ -1,22 +1,15 @@
 // Which database errors pass by themselves, and what they are called outside.
 import { CodedError } from '@groundwork/domain';
-import { aheadOfLog, StreamArchived, Unavailable } from '@groundwork/application';
+import {
+  aheadOfLog,
+  faultOfCode,
+  faultOfMessage,
+  isTransientFault,
+  StreamArchived,
+  Unavailable,
+  type Fault,
+} from '@groundwork/application';
 
-const CONNECTION_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-]);
-// pg reports a lost connection or an exhausted pool by message only.
-const CONNECTION_MESSAGES =
-  /connection terminated|timeout exceeded when trying to connect|not queryable|client was closed|connection ended|query read timeout/i;
-// Classes 08 connection, 53 resources, 57 operator, 58 system; 55P03 lock timeout, 40 rollback, 25006 read only.
-const TRANSIENT_STATES = /^(08|40|53|57P|58|55P03|57014|25006|25P03)/;
 /** Raised by the trigger that lets no checkpoint go on over another log. */
 const AHEAD_OF_LOG_STATE = 'GW001';
 /** Raised where somebody would go on as if an archived stream had never been. */
@@ -25,8 +18,6 @@ const STREAM_ARCHIVED_STATE = 'GW002';
 export const EVENTS_ARCHIVED_STATE = 'GW003';
 /** Raised when what is to be archived or restored is not what was written. */
 export const ARCHIVE_DIFFERS_STATE = 'GW004';
-// Classes 22 data exception, 23 constraint, 54 more than PostgreSQL can hold.
-const REFUSED_DATA_STATES = /^(22|23|54)/;
 
 /** The SQLSTATE or system code of an error, when it has one. */
 export function codeOf(error: unknown): string {
@@ -35,28 +26,25 @@ export function codeOf(error: unknown): string {
 }
 
 /** The connection is gone or cannot be made: nothing is known about a statement that was under way. */
-export const isConnectionLost = (error: unknown): boolean =>
-  CONNECTION_CODES.has(codeOf(error)) ||
-  /^(08|57P0[123])/.test(codeOf(error)) ||
-  (error instanceof Error && codeOf(error) === '' && CONNECTION_MESSAGES.test(error.message));
+export function isConnectionLost(error: unknown): boolean {
+  const fault = databaseFaultOf(error);
+  // A time-out of the driver's, which the server knows nothing of, leaves the connection busy.
+  return fault === 'unreachable' || fault === 'disconnected' || (fault === 'timed-out' && codeOf(error) === '');
+}
 
 /** A connection that was made ended: another one may live. */
-export const isConnectionEnded = (error: unknown): boolean =>
-  /^(08003|08006|57P0[123]|ECONNRESET|EPIPE)$/.test(codeOf(error)) ||
-  (error instanceof Error &&
-    codeOf(error) === '' &&
-    /connection (terminated|ended)|not queryable/i.test(error.message));
+export const isConnectionEnded = (error: unknown): boolean => databaseFaultOf(error) === 'disconnected';
 
 /** The statement's data is at fault and will be at the next attempt, too. */
 export const isDataRefused = (error: unknown): boolean =>
-  error instanceof StreamArchived || REFUSED_DATA_STATES.test(codeOf(error));
+  error instanceof StreamArchived || databaseFaultOf(error) === 'refused';
 
 /** The database's own error as one of ours: Unavailable for what passes, anything else unchanged. */
 export function translated(error: unknown): unknown {
   if (error instanceof CodedError) return error;
   if (codeOf(error) === STREAM_ARCHIVED_STATE) return new StreamArchived((error as Error).message, { cause: error });
   if (codeOf(error) === AHEAD_OF_LOG_STATE) return aheadOfLog((error as Error).message, { cause: error });
-  if (isConnectionLost(error) || TRANSIENT_STATES.test(codeOf(error))) {
+  if (isTransientFault(databaseFaultOf(error))) {
     return new Unavailable(
       'database.unavailable',
       `The database cannot be reached or is busy (${codeOf(error) || (error as Error).message}).`,
@@ -66,4 +54,15 @@ export function translated(error: unknown): unknown {
     );
   }
   return error;
+}
+
+/**
+ * By code, or by message where there is none. Causes are not looked at: whoever works in a transaction may have met
+ * somebody else's error.
+ */
+function databaseFaultOf(error: unknown): Fault | undefined {
+  if (error instanceof CodedError) return undefined;
+  const code = codeOf(error);
+  if (code !== '') return faultOfCode(code);
+  return error instanceof Error ? faultOfMessage(error.message) : undefined;
 }
