@@ -94,6 +94,31 @@ export class EventsNotPublished extends CodedError {
   }
 }
 
+export interface UnpublishedMessage {
+  readonly messageId: string;
+  /** `unroutable`, what the broker said, or why it could not be asked. */
+  readonly reason: string;
+}
+
+/** The broker has not confirmed these messages; they may have arrived all the same. */
+export class MessagesNotPublished extends CodedError {
+  readonly failed: readonly UnpublishedMessage[];
+  constructor(failed: readonly UnpublishedMessage[], options?: ErrorOptions) {
+    const named = failed.slice(0, 10).map(({ messageId, reason }) => `${messageId} (${reason})`);
+    super(
+      'messaging.not-confirmed',
+      `${failed.length} messages were not confirmed by the broker: ${named.join(', ')}${failed.length > 10 ? ' …' : ''}.`,
+      'Remove the cause and publish the same messages again: receivers know them by their ids.',
+      { failed },
+      options,
+    );
+    this.failed = failed;
+  }
+}
+
+/** Thrown by a message's handler when no further attempt can help: the message becomes a dead letter at once. */
+export class MessageRejected extends CodedError {}
+
 /** Something was tried as often as it may be, without an answer. */
 export class GaveUp extends CodedError {}
 

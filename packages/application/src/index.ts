@@ -35,6 +35,8 @@ export {
   EventsNotPublished,
   GaveUp,
   InvalidInput,
+  MessageRejected,
+  MessagesNotPublished,
   Misconfigured,
   NotAuthenticated,
   NotFound,
@@ -48,6 +50,7 @@ export {
   VersionConflict,
   type InputIssue,
   type UnpublishedEvent,
+  type UnpublishedMessage,
 } from './errors.ts';
 export type {
   EventMetadata,
@@ -79,6 +82,8 @@ export {
   type ReplayedRow,
   type ReplayStep,
 } from './lineage/stream-replay.ts';
+export { handling, messageOf, type MessageType } from './messages/message-type.ts';
+export { topicMatches } from './messages/topics.ts';
 export { pause } from './pause.ts';
 export { port, type Port } from './port.ts';
 export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
@@ -122,6 +127,23 @@ export {
 export { HealthCheck } from './ports/health.ts';
 export { Ids } from './ports/ids.ts';
 export { Logger, type LogFields, type LogLevel } from './ports/logger.ts';
+export {
+  MESSAGE_BYTES_MAX,
+  MessageBus,
+  type BusMessage,
+  type ConsumerLimits,
+  type DeadLetter,
+  type MessageContext,
+  type MessageHandler,
+  type MessageQueues,
+  type PublishOptions,
+  type QueueDefinition,
+  type QueueFacts,
+  type Reply,
+  type Responder,
+  type RunningSubscription,
+  type Subscription,
+} from './ports/message-bus.ts';
 export { Metrics, type Counter, type Gauge, type Histogram, type MetricLabels } from './ports/metrics.ts';
 export {
   DeadLetters,

@@ -21,6 +21,13 @@ export {
   type EventStoreUnderTest,
 } from './event-store/event-store-contract.ts';
 export { describeDeciderLaws, describeSnapshotLaw, given, type Then, type When } from './given-when-then.ts';
+export {
+  describeMessageBus,
+  type ConnectedBus,
+  type MessageBusFixture,
+  type MessageBusTraits,
+} from './message-bus/message-bus-contract.ts';
+export { HeardMessages, newMessage, newWord, textOf } from './message-bus/new-message.ts';
 export { collected, dataOf, newEvent, newId, newLoggedEvent, newStream, newTenant } from './new-event.ts';
 export { describeHanging } from './projection-store/hanging.ts';
 export { describeInlineProjections } from './projection-store/inline-projections.ts';

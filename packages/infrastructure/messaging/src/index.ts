@@ -1,4 +1,6 @@
 // Events on their way to other systems.
+export { BrokeredMessageBus } from './bus/brokered-message-bus.ts';
+export { MemoryBroker, MemoryQueues } from './bus/memory/memory-broker.ts';
 export { EventBridgePublisher, type EventBridgeSettings } from './eventbridge/eventbridge-publisher.ts';
 export { MemoryEventPublisher } from './memory-event-publisher.ts';
 export { messagingModule } from './messaging.module.ts';
