@@ -17,6 +17,7 @@ import {
 import { messagingModule } from '@groundwork/messaging';
 import { MeasuredEventStore, monitoringModule } from '@groundwork/monitoring';
 import { persistenceModule, type PersistenceUser } from '@groundwork/persistence';
+import { resilienceModule } from '@groundwork/resilience';
 import { securityModule } from '@groundwork/security';
 import { ContainerModule } from 'inversify';
 import { settingsGroupsOf, type Contexts, type ContextSettings } from './contexts.ts';
@@ -33,8 +34,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const REPEATED_WAIT_MS = 10_000;
 
 /**
- * Time and ids, then monitoring, persistence, messaging and security, then the running of commands, and at last the
- * wrappers around all of them. Contexts come after; their settings are shown at `/info`.
+ * Time and ids, then monitoring, resilience, persistence, messaging and security, then the running of commands, and at
+ * last the wrappers around all of them. Contexts come after; their settings are shown at `/info`.
  */
 export function platformModules<Listed extends Contexts = Record<never, never>>(
   settings: PlatformSettings & ContextSettings<Listed>,
@@ -47,6 +48,7 @@ export function platformModules<Listed extends Contexts = Record<never, never>>(
   return [
     timeAndIdsModule(),
     monitoringModule(settings.monitoring, { name: program, version, isProduction, info }),
+    resilienceModule(settings.resilience),
     persistenceModule(settings.persistence, program, settings.worker.handlerTimeoutMs),
     messagingModule(settings.messaging),
     securityModule(settings.security),

@@ -3,6 +3,7 @@ import { setting, wholeNumberSetting } from '@groundwork/application';
 import { messagingSettings } from '@groundwork/messaging';
 import { monitoringSettings } from '@groundwork/monitoring';
 import { persistenceSettings } from '@groundwork/persistence';
+import { resilienceSettings } from '@groundwork/resilience';
 import { securitySettings } from '@groundwork/security';
 import { z } from 'zod';
 import { settingsGroupsOf, type Contexts, type ContextSettings } from './contexts.ts';
@@ -96,6 +97,7 @@ export const platformSettings = {
   http: httpSettings,
   worker: workerSettings,
   monitoring: monitoringSettings,
+  resilience: resilienceSettings,
   persistence: persistenceSettings,
   messaging: messagingSettings,
   security: securitySettings,

@@ -8,6 +8,7 @@ export {
   type CounterState,
 } from './aggregate-store/aggregate-store-contract.ts';
 export { describeSnapshotsOfAggregates, type SnapshotsUnderTest } from './aggregate-store/snapshots-contract.ts';
+export { FaultProxy, type LineState } from './fault-proxy.ts';
 export { FixedClock, SeededIds, SystemClock } from './clocks-and-ids.ts';
 export { describeCommandStore, type CommandStoreUnderTest } from './command-store/command-store-contract.ts';
 export { describeRunningCommands } from './command-store/running-commands-contract.ts';
@@ -43,4 +44,5 @@ export {
 } from './projection-store/projection-fixture.ts';
 export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
 export { VmTimeLimit } from './vm-time-limit.ts';
+export { PlainResilience } from './plain-resilience.ts';
 export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

@@ -31,8 +31,8 @@ export interface PolicySettings {
 export interface PolicyChoice {
   /** Only these patterns of the dependency; all of them unless told. */
   readonly patterns?: readonly ResiliencePattern[];
-  /** Instead of what is set for the dependency. */
-  readonly settings?: Partial<PolicySettings>;
+  /** Instead of what is set for the dependency; its breaker and its bulkhead are the same for all. */
+  readonly settings?: Partial<Pick<PolicySettings, 'attemptsMax' | 'retryDelay' | 'retryWithinMs' | 'timeoutMs'>>;
   /** Which errors another attempt follows; by default what `isRetryable` says. */
   readonly retryOn?: (error: unknown, kind: CallKind) => boolean;
 }
@@ -65,7 +65,7 @@ export interface Policy {
 export interface Resilience {
   /**
    * The policy of a dependency such as `redis`, as it is set. All policies of one dependency share its breaker and its
-   * bulkhead, unless they bring settings of their own for them.
+   * bulkhead.
    */
   policyFor(dependency: string, choice?: PolicyChoice): Policy;
 }

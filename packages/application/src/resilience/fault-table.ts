@@ -187,8 +187,9 @@ export const FAULTS_BY_NAME: FaultTable = {
 
 /** What drivers say by a message only. */
 export const FAULTS_BY_MESSAGE: readonly (readonly [message: RegExp, fault: Fault])[] = [
-  // pg: a lost connection and an exhausted pool.
-  [/timeout exceeded when trying to connect|client was closed/i, 'unreachable'],
+  // pg: an exhausted pool, a server that does not answer, a lost connection.
+  [/timeout exceeded when trying to connect/i, 'busy'],
+  [/connection timeout|timeout expired|client was closed/i, 'unreachable'],
   [/connection (terminated|ended)|not queryable/i, 'disconnected'],
   [/query read timeout/i, 'timed-out'],
   // ioredis, which writes the answers of the server with their first word in capitals.

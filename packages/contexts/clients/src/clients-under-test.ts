@@ -22,6 +22,7 @@ import {
   ProjectionStore,
   Projection,
   Rebuilds,
+  Resilience,
   TimeLimit,
   type RebuildKind,
   commandErrorOf,
@@ -39,6 +40,7 @@ import {
   MemoryLogger,
   MemoryMetrics,
   MemoryTracer,
+  PlainResilience,
   rebuilt,
   SeededIds,
   VmTimeLimit,
@@ -134,6 +136,7 @@ const surroundings = (logger: Logger): ContainerModule =>
     bind(Metrics).toConstantValue(new MemoryMetrics());
     bind(Clock).toConstantValue(new FixedClock());
     bind(TimeLimit).toConstantValue(new VmTimeLimit());
+    bind(Resilience).toConstantValue(new PlainResilience());
     bind(Ids).toConstantValue(new SeededIds(crypto.randomUUID()));
     bind(Access).toConstantValue({ authorise });
     bind(CommandPipeline).toResolvedValue(

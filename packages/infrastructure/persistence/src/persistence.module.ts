@@ -18,6 +18,7 @@ import {
   ProjectionStore,
   ReadModels,
   Rebuilds,
+  Resilience,
   TimeLimit,
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
@@ -58,7 +59,10 @@ const ROLES: Readonly<Record<PersistenceUser, DatabaseRole>> = {
 
 const ALL_PROJECTIONS = { serviceIdentifier: Projection, isMultiple: true } as const;
 
-/** Needs Logger, Metrics, Clock, TimeLimit, and what contexts bind: EventTypeDefinitions, entities and projections. */
+/**
+ * Needs Logger, Metrics, Clock, Resilience, TimeLimit, and what contexts bind: EventTypeDefinitions, entities and
+ * projections.
+ */
 export const persistenceModule = (
   settings: PersistenceSettings,
   user: PersistenceUser,
@@ -91,7 +95,7 @@ type Binding = Pick<
 function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: PersistenceUser): void {
   bind(Database)
     .toResolvedValue(
-      (logger: Logger, metrics: Metrics, entities: EntitySchema[]) =>
+      (logger: Logger, metrics: Metrics, resilience: Resilience, entities: EntitySchema[]) =>
         new Database({
           ...settings,
           url: requiredUrl(settings),
@@ -100,8 +104,9 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
           entities,
           logger,
           metrics,
+          resilience,
         }),
-      [Logger, Metrics, { serviceIdentifier: ReadModelEntity, isMultiple: true }],
+      [Logger, Metrics, Resilience, { serviceIdentifier: ReadModelEntity, isMultiple: true }],
     )
     .inSingletonScope()
     .onDeactivation((database: Database) => database.close());
@@ -133,8 +138,9 @@ function bindPostgres({ bind }: Binding, settings: PersistenceSettings, user: Pe
     .inSingletonScope();
   bind<HealthCheck>(HealthCheck)
     .toResolvedValue(
-      (database: Database, signals: Signals, logger: Logger) => databaseHealth(database, signals, logger),
-      [Database, Signals, Logger],
+      (database: Database, signals: Signals, logger: Logger, resilience: Resilience) =>
+        databaseHealth(database, signals, logger, resilience),
+      [Database, Signals, Logger, Resilience],
     )
     .inSingletonScope();
 }

@@ -1,5 +1,14 @@
-import { Access, Authenticator, Clock, NotPermitted, RoleDefinition, type Actor } from '@groundwork/application';
+import {
+  Access,
+  Authenticator,
+  Clock,
+  NotPermitted,
+  Resilience,
+  RoleDefinition,
+  type Actor,
+} from '@groundwork/application';
 import { parseTenantId } from '@groundwork/domain';
+import { PlainResilience } from '@groundwork/testing';
 import { describe, expect, it } from '@jest/globals';
 import { Container } from 'inversify';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -40,6 +49,7 @@ describe('securityModule', () => {
     container.bind<Clock>(Clock).toConstantValue({ now: () => new Date() });
     container.bind<RoleDefinition>(RoleDefinition).toConstantValue({ role: 'viewer', permissions: ['clients:read'] });
     container.bind<RoleDefinition>(RoleDefinition).toConstantValue({ role: 'viewer', permissions: ['sites:read'] });
+    container.bind<Resilience>(Resilience).toConstantValue(new PlainResilience());
     await container.load(securityModule(settings));
 
     const caller = await container

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CodedError } from '@groundwork/domain';
 import { NotAuthenticated, Unavailable, type RoleDefinition } from '@groundwork/application';
+import { PlainResilience } from '@groundwork/testing';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { developmentKey } from './development-key.ts';
@@ -23,9 +24,11 @@ const roles: RoleDefinition[] = [
   { role: 'admin', permissions: ['clients:write'] },
 ];
 
+const resilience = new PlainResilience();
+
 const dataDir = mkdtempSync(join(tmpdir(), 'groundwork-security-'));
 const settings = securitySettings.parse({ environment: 'test', dataDir });
-const authenticator = new JwtAuthenticator(settings, clock, roles);
+const authenticator = new JwtAuthenticator(settings, clock, roles, resilience);
 const token = await issueDevelopmentToken(settings, { tenant: 'demo', role: 'viewer', subject: 'ada' }, NOW);
 const { privateKey, publicKey } = developmentKey(dataDir);
 const genuine = { token, privateKey, publicKey, header: decodeProtectedHeader(token), claims: decodeJwt(token) };
@@ -117,7 +120,7 @@ describe('published keys', () => {
   });
 
   it('are fetched once, however many tokens name unknown keys', async () => {
-    const verifier = new JwtAuthenticator(await published(), clock, roles);
+    const verifier = new JwtAuthenticator(await published(), clock, roles, resilience);
     await expect(verifier.authenticate(await tokenWith('one'))).resolves.toMatchObject({ subject: 'ada' });
     const unknown = await tokenWith('unknown');
 
@@ -135,7 +138,7 @@ describe('published keys', () => {
     ['more than 256 KB', 200, JSON.stringify({ keys: [], padding: 'x'.repeat(300_000) })],
   ])('that come as %s make the answer Unavailable, not a refusal of the token', async (_what, status, body) => {
     answer = () => ({ status, body });
-    const verifier = new JwtAuthenticator(await published(), clock, roles);
+    const verifier = new JwtAuthenticator(await published(), clock, roles, resilience);
 
     await expect(verifier.authenticate(await tokenWith('one'))).rejects.toThrow(Unavailable);
   });
@@ -147,7 +150,7 @@ describe('a configured public key', () => {
   const configured = { environment: 'production', publicKeyPem: pem, issuer: 'i', audience: 'a' };
 
   it('checks tokens with the one algorithm that fits it', async () => {
-    const verifier = new JwtAuthenticator(securitySettings.parse(configured), clock, roles);
+    const verifier = new JwtAuthenticator(securitySettings.parse(configured), clock, roles, resilience);
     const genuineToken = await new SignJWT({ tenant: 'demo' })
       .setProtectedHeader({ alg: 'ES256' })
       .setIssuer('i')
@@ -162,7 +165,7 @@ describe('a configured public key', () => {
 
   it('that fits none of the allowed algorithms, or is unreadable, stops the start', () => {
     const build = (change: object) => () =>
-      new JwtAuthenticator(securitySettings.parse({ ...configured, ...change }), clock, roles);
+      new JwtAuthenticator(securitySettings.parse({ ...configured, ...change }), clock, roles, resilience);
 
     expect(build({ algorithms: 'RS256' })).toThrow(expect.objectContaining({ code: 'security.no-trusted-keys' }));
     expect(build({ publicKeyPem: '-----BEGIN nothing' })).toThrow(

@@ -5,6 +5,7 @@ import {
   type Actor,
   type Authenticator,
   type Clock,
+  type Resilience,
   type RoleDefinition,
 } from '@groundwork/application';
 import { parseTenantId, type TenantId } from '@groundwork/domain';
@@ -34,10 +35,10 @@ export class JwtAuthenticator implements Authenticator {
   readonly #permissionsByRole: ReadonlyMap<string, ReadonlySet<string>>;
 
   /** Throws Misconfigured when there is no key to check a token with. */
-  constructor(settings: SecuritySettings, clock: Clock, roles: readonly RoleDefinition[]) {
+  constructor(settings: SecuritySettings, clock: Clock, roles: readonly RoleDefinition[], resilience: Resilience) {
     this.#settings = settings;
     this.#clock = clock;
-    this.#keys = trustedKeys(settings);
+    this.#keys = trustedKeys(settings, resilience);
     this.#permissionsByRole = permissionsByRole(roles);
   }
 

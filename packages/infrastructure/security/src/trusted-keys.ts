@@ -1,6 +1,6 @@
 // The public keys with which a token's signature may be checked, and the algorithms each of them allows.
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { Misconfigured, Unavailable } from '@groundwork/application';
+import { Misconfigured, Unavailable, type Policy, type Resilience } from '@groundwork/application';
 import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, type JWTVerifyGetKey } from 'jose';
 import { developmentKey } from './development-key.ts';
 import { usesDevelopmentKey, type SecuritySettings, type TokenAlgorithm } from './security.settings.ts';
@@ -20,9 +20,10 @@ export interface TrustedKeys {
  * Keys come from the configuration only, never from a token. Throws Misconfigured `security.public-key-unreadable`
  * and `security.no-trusted-keys`.
  */
-export function trustedKeys(settings: SecuritySettings): TrustedKeys {
+export function trustedKeys(settings: SecuritySettings, resilience: Resilience): TrustedKeys {
   if (settings.jwksUrl !== undefined) {
-    return { algorithms: settings.algorithms, keyFor: publishedKeys(new URL(settings.jwksUrl)) };
+    const keyFor = publishedKeys(new URL(settings.jwksUrl), resilience.policyFor('keys'));
+    return { algorithms: settings.algorithms, keyFor };
   }
   const key = settings.publicKeyPem === undefined ? ownKey(settings) : configuredKey(settings.publicKeyPem);
   const algorithms = algorithmsOf(key).filter((name) => settings.algorithms.includes(name));
@@ -79,12 +80,12 @@ function algorithmsOf(key: KeyObject): readonly TokenAlgorithm[] {
  * The issuer's published keys: fetched once for many requests, at most every 30 s for an unknown key id, and kept up
  * to a day while the issuer cannot be reached. Throws Unavailable `security.keys-unavailable` without any.
  */
-function publishedKeys(url: URL): JWTVerifyGetKey {
+function publishedKeys(url: URL, policy: Policy): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: FETCH_TIMEOUT_MS,
     cooldownDuration: FETCH_COOLDOWN_MS,
     cacheMaxAge: KEYS_FRESH_MS,
-    [customFetch]: rememberingFetch(),
+    [customFetch]: rememberingFetch(policy),
   });
   return async (header, token) => {
     try {
@@ -103,18 +104,32 @@ function publishedKeys(url: URL): JWTVerifyGetKey {
   };
 }
 
-function rememberingFetch(): FetchImplementation {
+function rememberingFetch(policy: Policy): FetchImplementation {
   let remembered: { readonly text: string; readonly atMs: number } | undefined;
   return async (url, options) => {
     try {
-      const response = await fetch(url, options);
-      if (response.status !== 200) throw new Error(`the issuer answered ${response.status}`);
-      remembered = { text: keySetText(await readAtMost(response, KEY_SET_BYTES_MAX)), atMs: Date.now() };
+      const text = await policy.execute(
+        async (signal) => {
+          const response = await fetch(url, { ...options, signal });
+          if (response.status !== 200) throw new UnexpectedAnswer(response.status);
+          return keySetText(await readAtMost(response, KEY_SET_BYTES_MAX));
+        },
+        { kind: 'read', signal: options.signal },
+      );
+      remembered = { text, atMs: Date.now() };
     } catch (error) {
       if (remembered === undefined || Date.now() - remembered.atMs > KEYS_STALE_MAX_MS) throw error;
     }
     return new Response(remembered.text);
   };
+}
+
+class UnexpectedAnswer extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(`the issuer answered ${status}`);
+    this.status = status;
+  }
 }
 
 function keySetText(text: string): string {

@@ -1,6 +1,6 @@
 // The table of the client list on a fresh database, seen with the rights of any role, and what its queries cost.
 import { Database, migrate, type DatabaseRole, type EntityManager, type TenantDatabase } from '@groundwork/persistence';
-import { MemoryLogger, MemoryMetrics, testDatabase } from '@groundwork/testing';
+import { MemoryLogger, MemoryMetrics, PlainResilience, testDatabase } from '@groundwork/testing';
 import { CLIENT_MAPPING } from '../model/client-mapping.ts';
 import { published, recorded } from '../change-events-under-test.ts';
 import { clientList } from '../features/client-list/client-list.projection.ts';
@@ -39,6 +39,7 @@ export async function clientDatabaseUnderTest(): Promise<ClientDatabase> {
         entities: [clientEntity],
         logger: new MemoryLogger(),
         metrics: new MemoryMetrics(),
+        resilience: new PlainResilience(),
       });
     opened.set(role, database);
     return database;

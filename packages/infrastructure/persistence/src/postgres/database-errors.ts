@@ -2,9 +2,11 @@
 import { CodedError } from '@groundwork/domain';
 import {
   aheadOfLog,
+  CircuitOpen,
   faultOfCode,
   faultOfMessage,
   isTransientFault,
+  RetryExhausted,
   StreamArchived,
   Unavailable,
   type Fault,
@@ -35,26 +37,33 @@ export function isConnectionLost(error: unknown): boolean {
 /** A connection that was made ended: another one may live. */
 export const isConnectionEnded = (error: unknown): boolean => databaseFaultOf(error) === 'disconnected';
 
+/** There is no connection, or no longer: what may be repeated is worth another attempt. */
+export const isNotConnected = (error: unknown): boolean =>
+  databaseFaultOf(error) === 'unreachable' || isConnectionEnded(error);
+
 /** The statement's data is at fault and will be at the next attempt, too. */
 export const isDataRefused = (error: unknown): boolean =>
   error instanceof StreamArchived || databaseFaultOf(error) === 'refused';
 
 /** The database's own error as one of ours: Unavailable for what passes, anything else unchanged. */
 export function translated(error: unknown): unknown {
+  if (error instanceof CircuitOpen || error instanceof RetryExhausted) return unavailable(error);
   if (error instanceof CodedError) return error;
   if (codeOf(error) === STREAM_ARCHIVED_STATE) return new StreamArchived((error as Error).message, { cause: error });
   if (codeOf(error) === AHEAD_OF_LOG_STATE) return aheadOfLog((error as Error).message, { cause: error });
-  if (isTransientFault(databaseFaultOf(error))) {
-    return new Unavailable(
-      'database.unavailable',
-      `The database cannot be reached or is busy (${codeOf(error) || (error as Error).message}).`,
-      'Try again shortly; if it lasts, see whether PostgreSQL runs and has free connections.',
-      1,
-      { cause: error },
-    );
-  }
-  return error;
+  return isTransientFault(databaseFaultOf(error)) ? unavailable(error as Error) : error;
 }
+
+const unavailable = (error: Error): Unavailable => {
+  const cause = error instanceof RetryExhausted ? (error.cause as Error) : error;
+  return new Unavailable(
+    'database.unavailable',
+    `The database cannot be reached or is busy (${codeOf(cause) || cause.message}).`,
+    'Try again shortly; if it lasts, see whether PostgreSQL runs and has free connections.',
+    1,
+    { cause: error },
+  );
+};
 
 /**
  * By code, or by message where there is none. Causes are not looked at: whoever works in a transaction may have met

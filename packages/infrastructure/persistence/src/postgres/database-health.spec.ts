@@ -1,4 +1,4 @@
-import { MemoryLogger } from '@groundwork/testing';
+import { MemoryLogger, PlainResilience } from '@groundwork/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { databaseHealth } from './database-health.ts';
 import { Signals } from './signals.ts';
@@ -20,7 +20,7 @@ describe('the health of the database', () => {
   const warningsFor = async (url: string): Promise<string[]> => {
     const logger = new MemoryLogger();
     const database = postgres.connect('groundwork_app', { url });
-    const health = databaseHealth(database, new Signals(database, url, logger), logger);
+    const health = databaseHealth(database, new Signals(database, url, logger), logger, new PlainResilience());
     await health.check();
     await health.check();
     return logger.lines.map(({ level, message }) => `${level}: ${message}`);

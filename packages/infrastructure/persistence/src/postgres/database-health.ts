@@ -1,18 +1,24 @@
 // Ready means: the database answers, and its sessions are what they must be.
-import type { HealthCheck, Logger } from '@groundwork/application';
+import type { HealthCheck, Logger, Resilience } from '@groundwork/application';
 import type { Database } from './database.ts';
 import type { Signals } from './signals.ts';
 
-/** Warns once when the process's login has rights that would let it change what is recorded. */
-export function databaseHealth(database: Database, signals: Signals, logger: Logger): HealthCheck {
+/**
+ * Warns once when the process's login has rights that would let it change what is recorded. A question that is not
+ * answered in time is ended on the server: questions must not pile up there.
+ */
+export function databaseHealth(
+  database: Database,
+  signals: Signals,
+  logger: Logger,
+  resilience: Resilience,
+): HealthCheck {
+  const policy = resilience.policyFor('postgres', { patterns: ['timeout'] });
   let hasWarned = false;
   return {
     name: 'database',
     async check() {
-      const [login] = await database.query<{ may_own: boolean }>({
-        name: 'health',
-        text: `select pg_has_role(session_user, 'groundwork_owner', 'member') as may_own`,
-      });
+      const [login] = await policy.execute((signal) => database.query<{ may_own: boolean }>(HEALTH, signal));
       await database.checkSession();
       if (signals.fault !== undefined) throw signals.fault;
       if (!login!.may_own || hasWarned) return;
@@ -24,3 +30,8 @@ export function databaseHealth(database: Database, signals: Signals, logger: Log
     },
   };
 }
+
+const HEALTH = {
+  name: 'health',
+  text: `select pg_has_role(session_user, 'groundwork_owner', 'member') as may_own`,
+};

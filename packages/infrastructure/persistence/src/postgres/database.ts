@@ -1,12 +1,14 @@
 // The one pool of the process, transactions on it, and the one connection beside it on which appends follow each other.
-import { Unavailable, type Logger, type Metrics } from '@groundwork/application';
+import { Unavailable, type Logger, type Metrics, type Policy, type Resilience } from '@groundwork/application';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import pg from 'pg';
 import type { DataSource, EntityManager, EntitySchema, QueryRunner } from 'typeorm';
 import { connectionConfig, refuseWrongSession } from './connection-config.ts';
+import { unlessAborted } from './cancellation.ts';
+import { ConnectionPool, guardedConnections } from './connection-pool.ts';
 import { openDataSource } from './data-source.ts';
-import { isConnectionEnded, isConnectionLost, translated } from './database-errors.ts';
+import { isConnectionEnded, isConnectionLost, isNotConnected, translated } from './database-errors.ts';
 import { PipelinedConnection } from './pipelined-connection.ts';
 import { operationOf, StatementMeter } from './statement-meter.ts';
 
@@ -31,6 +33,8 @@ export interface DatabaseOptions {
   readonly entities?: readonly EntitySchema[];
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Has a say where connections are made, as `postgres`. */
+  readonly resilience: Resilience;
 }
 
 /** A statement with a name is prepared once per connection. The name is the label of its measurements. */
@@ -54,6 +58,7 @@ export class Database {
   readonly #options: DatabaseOptions;
   readonly #meter: StatementMeter;
   readonly #pipeline: PipelinedConnection;
+  readonly #reconnecting: Policy;
   readonly #open = new Set<pg.PoolClient>();
   #orm: Promise<DataSource> | undefined;
   #isSessionKnown: boolean;
@@ -63,8 +68,12 @@ export class Database {
     this.#options = options;
     this.#isSessionKnown = options.pooler !== 'transaction';
     const connection = connectionConfig(options);
-    this.pool = new pg.Pool({ ...connection, max: options.poolSizeMax - 1, idleTimeoutMillis: 30_000 });
-    this.#pipeline = new PipelinedConnection(connection);
+    const { resilience, metrics } = options;
+    const Connection = guardedConnections(resilience.policyFor('postgres', { patterns: ['breaker'] }));
+    const limits = { max: options.poolSizeMax - 1, idleTimeoutMillis: 30_000 };
+    this.pool = new ConnectionPool({ ...connection, ...limits }, Connection, metrics);
+    this.#pipeline = new PipelinedConnection(connection, Connection);
+    this.#reconnecting = resilience.policyFor('postgres', { patterns: ['retry'], retryOn: isNotConnected });
     // An idle connection that dies is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', (error) =>
       options.logger.warn('An idle database connection was lost.', { error: error.message }),
@@ -75,16 +84,18 @@ export class Database {
     this.pool.on('connect', (client) => this.#open.add(client));
     this.pool.on('remove', (client) => this.#open.delete(client));
     this.#meter = new StatementMeter(options);
-    this.#measurePool(options.metrics);
   }
 
   /**
    * Runs one statement in its own transaction. A connection that turns out to be dead is replaced and the statement
-   * sent again: statements sent here are reads, or give the same result when repeated.
+   * sent again: statements sent here are reads, or give the same result when repeated. One that is aborted is ended
+   * on the server, too.
    */
-  async query<R extends pg.QueryResultRow>(statement: Statement): Promise<R[]> {
+  async query<R extends pg.QueryResultRow>(statement: Statement, signal?: AbortSignal): Promise<R[]> {
     this.#refuseClosed();
-    return this.#onLivingConnection(() => this.#send<R>(this.pool, statement));
+    return this.#onLivingConnection(() =>
+      signal === undefined ? this.#send<R>(this.pool, statement) : this.#sendUnlessAborted<R>(statement, signal),
+    );
   }
 
   /**
@@ -193,14 +204,19 @@ export class Database {
     });
   }
 
-  /** After a restart of PostgreSQL the pool may hold nothing but dead connections: each is thrown away once. */
+  /** Waits a moment for a PostgreSQL that is being started again. */
   async #onLivingConnection<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#isSessionKnown) await this.checkSession();
+    return this.#reconnecting.execute(() => this.#pastDeadConnections(work)).catch(throwTranslated);
+  }
+
+  /** After a restart of PostgreSQL the pool may hold nothing but dead connections: each is thrown away once. */
+  async #pastDeadConnections<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await work();
       } catch (error) {
-        if (attempt >= this.#options.poolSizeMax || !isConnectionEnded(error)) throw translated(error);
+        if (attempt >= this.#options.poolSizeMax || !isConnectionEnded(error)) throw error;
       }
     }
   }
@@ -228,6 +244,15 @@ export class Database {
   ): Promise<R[]> {
     const { name, text } = statement;
     return this.#meter.measure(name, text, async () => (await target.query<R>(this.#queryConfig(statement))).rows);
+  }
+
+  async #sendUnlessAborted<R extends pg.QueryResultRow>(statement: Statement, signal: AbortSignal): Promise<R[]> {
+    const client = await this.pool.connect();
+    try {
+      return await unlessAborted(client, signal, () => this.#send<R>(client, statement));
+    } finally {
+      client.release(signal.aborted);
+    }
   }
 
   /** A name would be prepared in one session of the pooler and missed in the next. */
@@ -261,16 +286,6 @@ export class Database {
     } catch (rollbackError) {
       return rollbackError as Error;
     }
-  }
-
-  #measurePool(metrics: Metrics): void {
-    const gauge = metrics.gauge('groundwork_db_pool_connections', 'Connections of the pool.', ['state']);
-    const measure = (): void => {
-      gauge.set(this.pool.totalCount, { state: 'total' });
-      gauge.set(this.pool.idleCount, { state: 'idle' });
-      gauge.set(this.pool.waitingCount, { state: 'waiting' });
-    };
-    for (const event of ['connect', 'acquire', 'release', 'remove'] as const) this.pool.on(event, measure);
   }
 
   #refuseClosed(): void {

@@ -1,5 +1,6 @@
 // One connection on which statements are sent before those ahead of them are answered.
 import pg from 'pg';
+import type { ConnectionClass } from './connection-pool.ts';
 
 // @types/pg does not know the option yet.
 type PipelinedConfig = pg.ClientConfig & { readonly pipeline: true };
@@ -11,10 +12,12 @@ type PipelinedConfig = pg.ClientConfig & { readonly pipeline: true };
  */
 export class PipelinedConnection {
   readonly #config: PipelinedConfig;
+  readonly #Connection: ConnectionClass;
   #client: Promise<pg.Client> | undefined;
 
-  constructor(config: pg.ClientConfig) {
+  constructor(config: pg.ClientConfig, Connection: ConnectionClass = pg.Client) {
     this.#config = { ...config, pipeline: true };
+    this.#Connection = Connection;
   }
 
   async query<R extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<R>> {
@@ -29,7 +32,7 @@ export class PipelinedConnection {
   }
 
   #connect(): Promise<pg.Client> {
-    const client = new pg.Client(this.#config);
+    const client = new this.#Connection(this.#config);
     const connected = client.connect().then(() => client);
     const forget = (): void => {
       if (this.#client === connected) this.#client = undefined;

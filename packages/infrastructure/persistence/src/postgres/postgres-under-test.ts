@@ -1,6 +1,6 @@
 // The PostgreSQL adapters on a fresh copy of the migrated database, for the contract suites and specs of this folder.
 import { EventTypes, type EventTypeDefinition } from '@groundwork/application';
-import { MemoryLogger, MemoryMetrics, testDatabase } from '@groundwork/testing';
+import { MemoryLogger, MemoryMetrics, PlainResilience, testDatabase } from '@groundwork/testing';
 import pg from 'pg';
 import { Database, type DatabaseOptions, type DatabaseRole } from './database.ts';
 import { PostgresCommandQueue } from './postgres-command-queue.ts';
@@ -117,4 +117,5 @@ export const DEFAULTS = {
   lockTimeoutMs: 10_000,
   idleTransactionTimeoutMs: 30_000,
   slowQueryMs: 60_000,
+  resilience: new PlainResilience(),
 };

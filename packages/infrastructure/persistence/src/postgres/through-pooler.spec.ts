@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { TenantId } from '@groundwork/domain';
-import { describeEventStore, eventually, MemoryLogger, newEvent, newStream, newTenant } from '@groundwork/testing';
+import {
+  describeEventStore,
+  eventually,
+  MemoryLogger,
+  newEvent,
+  newStream,
+  newTenant,
+  PlainResilience,
+} from '@groundwork/testing';
 import { databaseHealth } from './database-health.ts';
 import type { Database } from './database.ts';
 import { expectOneFirst } from './first-appends-under-test.ts';
@@ -90,7 +98,7 @@ import { Signals } from './signals.ts';
     const signals = new Signals(app, pooledUrl, logger);
     void signals.wait('log', 10_000);
     await eventually(() => signals.fault !== undefined);
-    await expect(databaseHealth(app, signals, logger).check()).rejects.toMatchObject({
+    await expect(databaseHealth(app, signals, logger, new PlainResilience()).check()).rejects.toMatchObject({
       code: 'database.direct-url-pooled',
     });
     await expect(longer.query({ name: 'any', text: 'select 1' })).rejects.toMatchObject({

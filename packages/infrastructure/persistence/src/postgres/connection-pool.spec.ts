@@ -1,0 +1,64 @@
+// What the pool tells about itself when it is full.
+import { eventually, MemoryMetrics } from '@groundwork/testing';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
+
+let postgres: PostgresUnderTest;
+beforeAll(async () => {
+  postgres = await postgresUnderTest();
+});
+afterAll(() => postgres.close());
+
+it('S0-52 the pool tells how many connections there are, how many rest, who waits and for how long', async () => {
+  const metrics = new MemoryMetrics();
+  const database = postgres.connect('groundwork_app', { metrics, poolSizeMax: 3 });
+  const connections = () =>
+    ['total', 'idle', 'waiting'].map((state) => metrics.value('groundwork_db_pool_connections', { state }));
+  const waits = () => metrics.observed('groundwork_db_pool_wait_seconds');
+
+  // Two connections, held until they are let go.
+  const release = Promise.withResolvers<void>();
+  const held = Array.from({ length: 2 }, () => database.transaction(undefined, () => release.promise));
+  await eventually(() => database.pool.totalCount === 2 && waits().length === 2);
+  expect(connections()).toEqual([2, 0, 0]);
+
+  // Nothing happens in the pool when somebody begins to wait, and yet it is seen.
+  const askedAt = performance.now();
+  const waiting = Array.from({ length: 20 }, () => database.query({ name: 'ping', text: 'select 1' }));
+  await eventually(() => database.pool.waitingCount === 20);
+  expect(connections()).toEqual([2, 0, 20]);
+  await eventually(async () => (await sessionsWaiting()) === 2);
+
+  const waitedSeconds = (performance.now() - askedAt) / 1_000;
+  release.resolve();
+  await Promise.all([...held, ...waiting]);
+  expect(connections()).toEqual([2, 2, 0]);
+  expect(waits()).toHaveLength(22);
+  expect(Math.min(...waits().slice(2))).toBeGreaterThanOrEqual(waitedSeconds * 0.9);
+});
+
+it('S0-52 those who give up waiting are seen, too', async () => {
+  const metrics = new MemoryMetrics();
+  const database = postgres.connect('groundwork_app', { metrics, poolSizeMax: 2, connectTimeoutMs: 150 });
+  const release = Promise.withResolvers<void>();
+  const held = database.transaction(undefined, () => release.promise);
+  await eventually(() => database.pool.totalCount === 1 && database.pool.waitingCount === 0);
+  const beganAt = performance.now();
+  await expect(database.query({ name: 'ping', text: 'select 1' })).rejects.toMatchObject({
+    code: 'database.unavailable',
+  });
+  // An exhausted pool is not asked again and again.
+  expect(performance.now() - beganAt).toBeLessThan(1_000);
+  expect(metrics.value('groundwork_db_pool_connections', { state: 'waiting' })).toBe(0);
+  expect(metrics.observed('groundwork_db_pool_wait_seconds').at(-1)).toBeGreaterThanOrEqual(0.14);
+  release.resolve();
+  await held;
+});
+
+const sessionsWaiting = async (): Promise<number> => {
+  const { rows } = await postgres.administrator.query<{ count: number }>(
+    `select count(*)::int as count from pg_stat_activity
+      where application_name = 'groundwork-test' and state = 'idle in transaction' and datname = current_database()`,
+  );
+  return rows[0]!.count;
+};

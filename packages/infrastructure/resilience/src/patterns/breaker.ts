@@ -1,0 +1,99 @@
+// Calls nobody for a while after outages in a row, and then lets a few calls find out whether it is over.
+import { CircuitOpen, faultOf, isOutage, type CircuitState } from '@groundwork/application';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  CircuitState as State,
+  ConsecutiveBreaker,
+  handleWhen,
+  type CircuitBreakerPolicy,
+} from 'cockatiel';
+import type { MakePattern, Pattern, PatternParts } from './pattern.ts';
+
+export interface Breaker extends Pattern {
+  readonly circuit: CircuitState;
+}
+
+export const breaker: MakePattern<Breaker> = (parts) => {
+  const { dependency, settings, metrics } = parts;
+  const { breakerFailuresMax, breakerOpenMs, breakerProbesMax } = settings;
+  if (breakerFailuresMax === 0) return undefined;
+  const policy = circuitBreaker(handleWhen(isCounted), {
+    breaker: new ConsecutiveBreaker(breakerFailuresMax),
+    halfOpenAfter: breakerOpenMs,
+    halfOpenSampling: { calls: breakerProbesMax, threshold: 0 },
+  });
+  let probes = 0;
+  policy.onHalfOpen(() => (probes = 0));
+  observe(policy, parts);
+  const rejected = (): CircuitOpen => {
+    metrics.rejected.add(1, { dependency, reason: 'circuit-open' });
+    return new CircuitOpen(dependency, Math.ceil(breakerOpenMs / 1_000), { cause: lastErrorOf(policy) });
+  };
+  return {
+    get circuit() {
+      return CIRCUITS[policy.state];
+    },
+    async execute(operation, { signal }) {
+      // Cockatiel would let everybody else wait for what the probes find out, and then all go at once.
+      if (policy.state === State.HalfOpen && probes >= breakerProbesMax) throw rejected();
+      try {
+        return await policy.execute(async () => {
+          const isProbe = policy.state === State.HalfOpen;
+          if (isProbe) probes++;
+          return operation(signal).catch((error: unknown) => {
+            throw signal.aborted ? new Abandoned(error, isProbe) : error;
+          });
+        });
+      } catch (error) {
+        if (error instanceof BrokenCircuitError) throw rejected();
+        throw error instanceof Abandoned ? error.reason : error;
+      }
+    },
+  };
+};
+
+/** The caller has given up; never leaves this file. It says nothing about who was called, but a probe has failed. */
+class Abandoned extends Error {
+  readonly reason: unknown;
+  readonly isProbe: boolean;
+  constructor(reason: unknown, isProbe: boolean) {
+    super('The caller has given up.');
+    this.reason = reason;
+    this.isProbe = isProbe;
+  }
+}
+
+const isCounted = (error: unknown): boolean => (error instanceof Abandoned ? error.isProbe : isOutage(error));
+
+const CIRCUITS: Readonly<Record<State, CircuitState>> = {
+  [State.Closed]: 'closed',
+  [State.HalfOpen]: 'half-open',
+  [State.Open]: 'open',
+  [State.Isolated]: 'open',
+};
+const CIRCUIT_VALUES: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
+
+function observe(policy: CircuitBreakerPolicy, { dependency, settings, metrics, logger }: PatternParts): void {
+  metrics.circuitState.set(CIRCUIT_VALUES.closed, { dependency });
+  policy.onStateChange((state) => {
+    const circuit = CIRCUITS[state];
+    metrics.circuitState.set(CIRCUIT_VALUES[circuit], { dependency });
+    if (circuit === 'open') {
+      const error = lastErrorOf(policy);
+      logger.warn('A circuit has opened: the dependency is not called for a while.', {
+        dependency,
+        openMs: settings.breakerOpenMs,
+        fault: faultOf(error),
+        error,
+      });
+    } else if (circuit === 'half-open') {
+      logger.info('A circuit is half open: a few calls find out whether the dependency is back.', { dependency });
+    } else logger.info('A circuit has closed: the dependency is called again.', { dependency });
+  });
+}
+
+function lastErrorOf({ lastFailure }: CircuitBreakerPolicy): unknown {
+  const error = lastFailure !== undefined && 'error' in lastFailure ? lastFailure.error : undefined;
+  return error instanceof Abandoned ? error.reason : error;
+}

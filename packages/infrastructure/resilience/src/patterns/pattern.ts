@@ -1,0 +1,27 @@
+// What all patterns have in common: each is put around a call and knows nothing of the others.
+import type { CallKind, Logger, PolicySettings } from '@groundwork/application';
+import type { ResilienceMetrics } from '../resilience-metrics.ts';
+
+export type Operation<T> = (signal: AbortSignal) => Promise<T>;
+
+/** What a pattern knows of the call it is put around. */
+export interface PatternCall {
+  readonly kind: CallKind;
+  readonly signal: AbortSignal;
+}
+
+/** What a pattern is made of, once for each dependency. */
+export interface PatternParts {
+  readonly dependency: string;
+  readonly settings: PolicySettings;
+  readonly retryOn: (error: unknown, kind: CallKind) => boolean;
+  readonly metrics: ResilienceMetrics;
+  readonly logger: Logger;
+}
+
+export interface Pattern {
+  execute<T>(operation: Operation<T>, call: PatternCall): Promise<T>;
+}
+
+/** Undefined when the settings turn the pattern off. */
+export type MakePattern<Made extends Pattern = Pattern> = (parts: PatternParts) => Made | undefined;

@@ -1,0 +1,33 @@
+// Makes a call again after an error that passes.
+import { BulkheadFull, CircuitOpen, pause, RetryExhausted } from '@groundwork/application';
+import type { MakePattern, PatternParts } from './pattern.ts';
+
+// Not cockatiel's, whose pause between two attempts goes on after the caller has given up.
+export const retry: MakePattern = (parts) => {
+  const { attemptsMax, retryDelay, retryWithinMs } = parts.settings;
+  if (attemptsMax <= 1) return undefined;
+  return {
+    async execute(operation, { kind, signal }) {
+      const beganAt = performance.now();
+      for (let attempts = 1; ; attempts++) {
+        try {
+          return await operation(signal);
+        } catch (error) {
+          if (signal.aborted || !isToBeRepeated(error) || !parts.retryOn(error, kind)) throw error;
+          const delayMs = retryDelay(attempts, error);
+          const isLate = performance.now() - beganAt + delayMs > retryWithinMs;
+          if (attempts >= attemptsMax || isLate) throw exhausted(parts, attempts, error);
+          parts.metrics.retries.add(1, { dependency: parts.dependency });
+          await pause(delayMs, signal);
+          signal.throwIfAborted();
+        }
+      }
+    },
+  };
+};
+
+/** Nobody was called, so that nobody has to be called again at once. */
+const isToBeRepeated = (error: unknown): boolean => !(error instanceof CircuitOpen || error instanceof BulkheadFull);
+
+const exhausted = ({ dependency }: PatternParts, attempts: number, cause: unknown): RetryExhausted =>
+  new RetryExhausted(dependency, attempts, { cause });

@@ -1,0 +1,22 @@
+// Ends an attempt that takes too long: its signal is aborted, and nobody waits for it any more.
+import { TimedOut } from '@groundwork/application';
+import { TaskCancelledError, timeout, TimeoutStrategy } from 'cockatiel';
+import type { MakePattern } from './pattern.ts';
+
+export const timeLimit: MakePattern = ({ dependency, settings: { timeoutMs }, metrics }) => {
+  if (timeoutMs === 0) return undefined;
+  // A result may still be on its way when the call returns, as the body of an answer is: its signal stays.
+  const policy = timeout(timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false });
+  return {
+    async execute(operation, { signal: caller }) {
+      try {
+        return await policy.execute(({ signal }) => operation(signal), caller);
+      } catch (error) {
+        caller.throwIfAborted();
+        if (!(error instanceof TaskCancelledError)) throw error;
+        metrics.timeouts.add(1, { dependency });
+        throw new TimedOut(dependency, timeoutMs, { cause: error });
+      }
+    },
+  };
+};
