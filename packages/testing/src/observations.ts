@@ -37,8 +37,8 @@ export class MemoryLogger implements Logger {
   info(message: string, fields?: LogFields): void {
     this.#write('info', message, fields);
   }
-  debug(message: string, fields?: LogFields): void {
-    this.#write('debug', message, fields);
+  debug(message: string, fields?: LogFields | (() => LogFields)): void {
+    this.#write('debug', message, typeof fields === 'function' ? fields() : fields);
   }
   child(fields: LogFields): Logger {
     return new MemoryLogger({ ...this.#fields, ...fields }, this.lines);

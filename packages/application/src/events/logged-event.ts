@@ -15,19 +15,8 @@ export interface StoredEvent extends Omit<LoggedEvent, 'metadata' | 'validation'
 /** A stored event, and its parts in the schemas of `types`. */
 export const loggedEvent = (stored: StoredEvent, types: EventTypes): LoggedEvent => new EventOfLog(stored, types);
 
-/** What both have in common; a text is parsed when it is first asked for: most readers look at few of them. */
+/** A text is parsed when it is first asked for, and nothing is copied: most readers look at few of them. */
 class EventOfLog implements LoggedEvent {
-  readonly position: LoggedEvent['position'];
-  readonly tenant: LoggedEvent['tenant'];
-  readonly stream: LoggedEvent['stream'];
-  readonly streamVersion: LoggedEvent['streamVersion'];
-  readonly id: LoggedEvent['id'];
-  readonly type: LoggedEvent['type'];
-  readonly schemaVersion: LoggedEvent['schemaVersion'];
-  readonly source: LoggedEvent['source'];
-  readonly occurredAt: LoggedEvent['occurredAt'];
-  readonly recordedAt: LoggedEvent['recordedAt'];
-  readonly dataText: LoggedEvent['dataText'];
   readonly #stored: StoredEvent;
   readonly #types: EventTypes;
   #metadata: LoggedEvent['metadata'] | undefined;
@@ -35,19 +24,52 @@ class EventOfLog implements LoggedEvent {
   #parts: readonly RecordedEvent[] | undefined;
 
   constructor(stored: StoredEvent, types: EventTypes) {
-    this.position = stored.position;
-    this.tenant = stored.tenant;
-    this.stream = stored.stream;
-    this.streamVersion = stored.streamVersion;
-    this.id = stored.id;
-    this.type = stored.type;
-    this.schemaVersion = stored.schemaVersion;
-    this.source = stored.source;
-    this.occurredAt = stored.occurredAt;
-    this.recordedAt = stored.recordedAt;
-    this.dataText = stored.dataText;
     this.#stored = stored;
     this.#types = types;
+  }
+
+  get position(): LoggedEvent['position'] {
+    return this.#stored.position;
+  }
+
+  get tenant(): LoggedEvent['tenant'] {
+    return this.#stored.tenant;
+  }
+
+  get stream(): LoggedEvent['stream'] {
+    return this.#stored.stream;
+  }
+
+  get streamVersion(): LoggedEvent['streamVersion'] {
+    return this.#stored.streamVersion;
+  }
+
+  get id(): LoggedEvent['id'] {
+    return this.#stored.id;
+  }
+
+  get type(): LoggedEvent['type'] {
+    return this.#stored.type;
+  }
+
+  get schemaVersion(): LoggedEvent['schemaVersion'] {
+    return this.#stored.schemaVersion;
+  }
+
+  get source(): LoggedEvent['source'] {
+    return this.#stored.source;
+  }
+
+  get occurredAt(): LoggedEvent['occurredAt'] {
+    return this.#stored.occurredAt;
+  }
+
+  get recordedAt(): LoggedEvent['recordedAt'] {
+    return this.#stored.recordedAt;
+  }
+
+  get dataText(): LoggedEvent['dataText'] {
+    return this.#stored.dataText;
   }
 
   get metadata(): LoggedEvent['metadata'] {
@@ -85,38 +107,56 @@ class EventOfLog implements LoggedEvent {
 }
 
 class PartOfEvent implements RecordedEvent {
-  readonly position: RecordedEvent['position'];
-  readonly tenant: RecordedEvent['tenant'];
-  readonly stream: RecordedEvent['stream'];
-  readonly streamVersion: RecordedEvent['streamVersion'];
-  readonly id: RecordedEvent['id'];
   readonly part: number;
   readonly type: string;
   readonly schemaVersion: number;
-  readonly source: RecordedEvent['source'];
-  readonly occurredAt: RecordedEvent['occurredAt'];
-  readonly recordedAt: RecordedEvent['recordedAt'];
-  readonly dataText: RecordedEvent['dataText'];
   readonly #event: LoggedEvent;
   readonly #read: () => unknown;
   #data: unknown;
   #isRead = false;
 
   constructor(event: LoggedEvent, part: number, type: string, schemaVersion: number, read: () => unknown) {
-    this.position = event.position;
-    this.tenant = event.tenant;
-    this.stream = event.stream;
-    this.streamVersion = event.streamVersion;
-    this.id = event.id;
     this.part = part;
     this.type = type;
     this.schemaVersion = schemaVersion;
-    this.source = event.source;
-    this.occurredAt = event.occurredAt;
-    this.recordedAt = event.recordedAt;
-    this.dataText = event.dataText;
     this.#event = event;
     this.#read = read;
+  }
+
+  get position(): RecordedEvent['position'] {
+    return this.#event.position;
+  }
+
+  get tenant(): RecordedEvent['tenant'] {
+    return this.#event.tenant;
+  }
+
+  get stream(): RecordedEvent['stream'] {
+    return this.#event.stream;
+  }
+
+  get streamVersion(): RecordedEvent['streamVersion'] {
+    return this.#event.streamVersion;
+  }
+
+  get id(): RecordedEvent['id'] {
+    return this.#event.id;
+  }
+
+  get source(): RecordedEvent['source'] {
+    return this.#event.source;
+  }
+
+  get occurredAt(): RecordedEvent['occurredAt'] {
+    return this.#event.occurredAt;
+  }
+
+  get recordedAt(): RecordedEvent['recordedAt'] {
+    return this.#event.recordedAt;
+  }
+
+  get dataText(): RecordedEvent['dataText'] {
+    return this.#event.dataText;
   }
 
   get metadata(): RecordedEvent['metadata'] {

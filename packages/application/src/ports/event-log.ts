@@ -22,6 +22,8 @@ export interface LogPage {
 export interface LogRead {
   readonly after: bigint;
   readonly limit: number;
+  /** Nothing behind this position is read, so that pages side by side have no event in common. */
+  readonly upTo?: bigint;
   /** As events are read today: one that was stored otherwise and has such a part is among them. */
   readonly types: readonly string[];
   /** Only streams of these slices: the numbers `of` out of `count`, by a stable hash of the stream. */

@@ -296,9 +296,14 @@ export class ProjectionRunner {
   }
 
   #observe({ slice, position }: Slice, events: readonly LoggedEvent[]): void {
-    for (const { id: eventId, type: eventType, position: at, metadata } of events) {
-      const passed = { slice, eventId, eventType, position: String(at), correlationId: metadata.correlationId };
-      this.#logger.debug('The projection has passed an event.', passed);
+    for (const event of events) {
+      this.#logger.debug('The projection has passed an event.', () => ({
+        slice,
+        eventId: event.id,
+        eventType: event.type,
+        position: String(event.position),
+        correlationId: event.metadata.correlationId,
+      }));
     }
     const before = this.#applied.get(slice) ?? position;
     this.#report.applied(events.filter((event) => event.position > before));

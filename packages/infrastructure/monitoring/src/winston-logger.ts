@@ -64,7 +64,7 @@ export class WinstonLogger implements Logger {
     this.#write('info', message, fields);
   }
 
-  debug(message: string, fields?: LogFields): void {
+  debug(message: string, fields?: LogFields | (() => LogFields)): void {
     this.#write('debug', message, fields);
   }
 
@@ -72,7 +72,7 @@ export class WinstonLogger implements Logger {
     return new WinstonLogger({ parent: this, fields });
   }
 
-  #write(level: LogLevel, message: string, fields: LogFields = {}): void {
+  #write(level: LogLevel, message: string, fields: LogFields | (() => LogFields) = {}): void {
     const isSilent = LEVELS[level] > LEVELS[this.level];
     // A projection tells of every event it passes: a line that nobody hears must cost nothing.
     if (isSilent && (this.#listener === undefined || LEVELS[level] > LEVELS.warn)) return;
@@ -83,7 +83,7 @@ export class WinstonLogger implements Logger {
       level,
       message,
       service: this.#service,
-      fields: { ...this.#fields, ...traced, ...fields },
+      fields: { ...this.#fields, ...traced, ...(typeof fields === 'function' ? fields() : fields) },
     };
     this.#listener?.(entry);
     if (!isSilent) this.#winston.log({ level, message, entry });

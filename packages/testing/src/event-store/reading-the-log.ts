@@ -70,6 +70,19 @@ function describePositions(store: StoreAccess): void {
     expect(page.readTo).toBe((await store().log.head()).position);
   });
 
+  it('reads up to a position and no further, so that pages side by side have no event in common', async () => {
+    const before = (await store().log.head()).position;
+    await write(store, 1, 10);
+    const read = (after: bigint, upTo: bigint) => store().log.read({ after, upTo, limit: 8, types: allTypes });
+    const positionsOf = async (page: ReturnType<typeof read>) =>
+      (await page).events.map(({ position }) => Number(position - before));
+    expect(await positionsOf(read(before, before + 4n))).toEqual([1, 2, 3, 4]);
+    expect(await positionsOf(read(before + 4n, before + 8n))).toEqual([5, 6, 7, 8]);
+    expect(await read(before, before + 4n)).toMatchObject({ readTo: before + 4n, isLast: false });
+    expect(await read(before + 8n, before + 16n)).toMatchObject({ readTo: before + 10n, isLast: true });
+    expect(await read(before + 4n, before + 4n)).toMatchObject({ events: [], readTo: before + 4n });
+  });
+
   it('shows a reader that remembers one number everything once, in order, while 32 writers append', async () => {
     const start = (await store().log.head()).position;
     let isDone = false;

@@ -31,7 +31,11 @@ export class Archive {
   }
 
   /** Where the archived events of a part of the log are; `query` gives the rest of it as of the same moment. */
-  find(query: RunStatement, { after, types, slices }: Required<LogRead>, upTo: bigint): Promise<readonly Place[]> {
+  find(
+    query: RunStatement,
+    { after, types, slices }: LogRead & Required<Pick<LogRead, 'slices'>>,
+    upTo: bigint,
+  ): Promise<readonly Place[]> {
     const values = [String(after), String(upTo), types, slices.of, slices.count];
     return query<Place>({ name: 'archived_events', text: LOG, values });
   }

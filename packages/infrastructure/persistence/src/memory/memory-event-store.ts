@@ -111,15 +111,17 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     );
   }
 
-  async read({ after, limit, types, slices = { of: [0], count: 1 } }: LogRead): Promise<LogPage> {
+  async read({ after, limit, upTo, types, slices = { of: [0], count: 1 } }: LogRead): Promise<LogPage> {
     const wanted = new Set(this.#types.storedAs(types));
     const sliceOf = ({ tenant, stream }: Pick<LoggedEvent, 'tenant' | 'stream'>): number =>
       sliceOfStream({ tenant, ...stream }, slices.count);
-    const events = this.#page(after, limit, (event) => wanted.has(event.type) && slices.of.includes(sliceOf(event)));
-    const page = { events, ...(slices.of.length > 1 && { bySlice: Map.groupBy(events, sliceOf) }) };
     const head = BigInt(this.#log.events.length);
+    const end = upTo === undefined || upTo > head ? head : upTo;
+    const isWanted = (event: StoredEvent): boolean => wanted.has(event.type) && slices.of.includes(sliceOf(event));
+    const events = this.#page(after, limit, isWanted, end);
+    const page = { events, ...(slices.of.length > 1 && { bySlice: Map.groupBy(events, sliceOf) }) };
     if (events.length === limit) return { ...page, readTo: events.at(-1)!.position, isLast: false };
-    return { ...page, readTo: head > after ? head : after, isLast: true };
+    return { ...page, readTo: end > after ? end : after, isLast: end === head };
   }
 
   async readStreamRange(
@@ -197,10 +199,15 @@ export class MemoryEventStore implements EventStore, EventLog, LogSignal {
     };
   }
 
-  #page(after: bigint, limit: number, matches: (event: StoredEvent) => boolean): LoggedEvent[] {
+  #page(
+    after: bigint,
+    limit: number,
+    matches: (event: StoredEvent) => boolean,
+    upTo = BigInt(this.#log.events.length),
+  ): LoggedEvent[] {
     const page: LoggedEvent[] = [];
     // Positions have no gaps: the event at position n stands at index n - 1.
-    for (let index = Number(after); index < this.#log.events.length && page.length < limit; index++) {
+    for (let index = Number(after); index < Number(upTo) && page.length < limit; index++) {
       const event = this.#log.events[index]!;
       if (matches(event)) page.push(loggedEvent(event, this.#types));
     }

@@ -1,22 +1,26 @@
 // The whole log in PostgreSQL, for the worker.
-import type { EventLog, EventTypes, LoggedEvent, LogHead, LogPage, LogRead, StreamKey } from '@groundwork/application';
+import {
+  loggedEvent,
+  type EventLog,
+  type EventTypes,
+  type LoggedEvent,
+  type LogHead,
+  type LogPage,
+  type LogRead,
+  type StreamKey,
+} from '@groundwork/application';
 import type { ArchivedEvent } from '../archive/archive-file.ts';
 import { Archive } from '../archive/archive.ts';
 import { codeOf, EVENTS_ARCHIVED_STATE } from './database-errors.ts';
-import type { Database, Statement } from './database.ts';
-import { eventOf, hasMore, PAGE_BYTES_MAX, type EventRow } from './event-row.ts';
-
-interface SlicedRow extends EventRow {
-  /** Of the first row, which has nothing else. */
-  readonly head: string;
-  readonly slice: number;
-}
+import type { Database, RunStatement, Statement } from './database.ts';
+import { eventOf, EventText, hasMore, PAGE_BYTES_MAX, type EventRow } from './event-row.ts';
+import { StreamNames } from './stream-names.ts';
 
 // How many positions one page looks at, however few of them match.
 const POSITIONS_PER_ROW_WANTED = 20;
 const ALL_SLICES = { of: [0], count: 1 };
 
-/** What `groundwork.read_slices` gives and a page is made of. */
+/** What a page is made of. */
 interface Found {
   readonly events: readonly SlicedEvent[];
   readonly readTo: bigint;
@@ -26,12 +30,13 @@ interface SlicedEvent {
   readonly event: LoggedEvent;
   readonly slice: number;
 }
-type SlicedRead = Required<LogRead>;
+type SlicedRead = LogRead & Required<Pick<LogRead, 'slices'>>;
 
 export class PostgresEventLog implements EventLog {
   readonly #database: Database;
   readonly #types: EventTypes;
   readonly #archive: Archive;
+  readonly #names = new StreamNames();
 
   constructor(database: Database, types: EventTypes, archive = new Archive(database, undefined)) {
     this.#database = database;
@@ -52,26 +57,30 @@ export class PostgresEventLog implements EventLog {
 
   async #found(read: SlicedRead): Promise<Found> {
     try {
-      return this.#inLog(await this.#database.query<SlicedRow>(slicesOf('read_slices', read)), read);
+      return await this.#inLog('read_log_page', read, (statement) => this.#database.query(statement));
     } catch (error) {
       if (codeOf(error) !== EVENTS_ARCHIVED_STATE) throw error;
       return this.#inLogAndArchive(read);
     }
   }
 
-  #inLog([first, ...rows]: readonly SlicedRow[], { after, limit }: SlicedRead): Found {
-    const head = BigInt(first!.head);
+  async #inLog(name: PageFunction, read: SlicedRead, query: RunStatement): Promise<Found> {
+    const { after, limit, slices } = read;
+    const [first, ...rows] = await query<EventRow>(pageStatement(name, read));
+    const [headText, ...table] = first!.event.split('\u001f');
+    const head = BigInt(headText!);
     if (head <= after) return { events: [], readTo: after, isLast: true };
-    const events = rows.map((row) => ({ event: eventOf(row, this.#types), slice: row.slice }));
-    if (
-      hasMore(
-        events.map(({ event }) => event),
-        limit,
-      )
-    ) {
-      return { events, readTo: events.at(-1)!.event.position, isLast: false };
-    }
-    const windowEnd = after + BigInt(limit * POSITIONS_PER_ROW_WANTED);
+    const texts = rows.map(({ event }) => new EventText(event));
+    const numbers = texts.map(({ stream }) => Number(stream.id));
+    const names = await this.#names.of(numbers, table.join(), query);
+    // A tenant was dropped between the page and the look at its names: its events are gone as well.
+    if (names === undefined) return this.#inLog(name, read, query);
+    const events = texts.map((text, at) => {
+      text.stream = names[at]!;
+      return { event: loggedEvent(text, this.#types), slice: numbers[at]! % slices.count };
+    });
+    if (hasMore(texts, limit)) return { events, readTo: texts.at(-1)!.position, isLast: false };
+    const windowEnd = after + BigInt(windowOf(read));
     const readTo = windowEnd < head ? windowEnd : head;
     return { events, readTo, isLast: readTo >= head };
   }
@@ -80,7 +89,7 @@ export class PostgresEventLog implements EventLog {
   async #inLogAndArchive(read: SlicedRead): Promise<Found> {
     const { live, places } = await this.#database.transaction(undefined, async ({ query }) => {
       await query({ name: 'one_moment', text: 'set transaction isolation level repeatable read, read only' });
-      const found = this.#inLog(await query<SlicedRow>(slicesOf('read_live_slices', read)), read);
+      const found = await this.#inLog('read_live_log_page', read, query);
       return { live: found, places: await this.#archive.find(query, read, found.readTo) };
     });
     const archived: SlicedEvent[] = [];
@@ -156,15 +165,28 @@ export class PostgresEventLog implements EventLog {
   }
 }
 
-/** `read_slices` refuses a window that holds archived events; `read_live_slices` leaves them out. */
-const slicesOf = (
-  name: 'read_slices' | 'read_live_slices',
-  { after, limit, types, slices }: SlicedRead,
-): Statement => ({
+/** The first refuses a window that holds archived events; the second leaves them out. */
+type PageFunction = 'read_log_page' | 'read_live_log_page';
+
+const pageStatement = (name: PageFunction, read: SlicedRead): Statement => ({
   name,
   text: `select * from groundwork.${name}($1, $2, $3, $4, $5, $6, $7)`,
-  values: [String(after), limit * POSITIONS_PER_ROW_WANTED, limit, types, slices.of, slices.count, PAGE_BYTES_MAX],
+  values: [
+    String(read.after),
+    windowOf(read),
+    read.limit,
+    read.types,
+    read.slices.of,
+    read.slices.count,
+    PAGE_BYTES_MAX,
+  ],
 });
+
+/** How many positions are looked at. */
+function windowOf({ after, upTo, limit }: LogRead): number {
+  const widest = limit * POSITIONS_PER_ROW_WANTED;
+  return upTo === undefined ? widest : Math.max(0, Math.min(Number(upTo - after), widest));
+}
 
 /** The highest position, for anybody. */
 export async function readHead(database: Database): Promise<LogHead> {

@@ -136,7 +136,7 @@ describe('the logins that gw db setup makes', () => {
     expect(await as(logins.api, `set groundwork.tenant = '${mine}'; ${tenants}`)).toEqual([{ tenant: mine }]);
     const log = `
       select distinct split_part(event, E'\\x1f', 2) as tenant
-        from groundwork.read_slices(0, 1000, 1000, array['NoteWritten'], array[0], 1, 1000000)`;
+        from groundwork.read_log_page(0, 1000, 1000, array['NoteWritten'], array[0], 1, 1000000)`;
     await expect(as(logins.api, log)).rejects.toMatchObject({ code: '42501' });
     expect(await as(logins.worker, log)).toEqual(expect.arrayContaining([{ tenant: mine }, { tenant: theirs }]));
   });
