@@ -11,13 +11,14 @@ import {
 } from '@groundwork/configuration';
 import { Client } from 'pg';
 import { productMigrations, productSettings } from '../../apps/cli/src/product.ts';
-import { startProgram, untilReady } from './program.ts';
+import { startProgram, untilReady, type Program } from './program.ts';
 import { sendTo, type Send } from './started-product.ts';
 
 export interface Installation {
   readonly database: EmbeddedPostgres;
   /** A superuser's connection. */
   readonly client: Client;
+  readonly api: Program;
   readonly url: string;
   readonly token: string;
   readonly send: Send;
@@ -51,6 +52,7 @@ export async function startInstallation(name: string): Promise<Installation> {
   return {
     database,
     client,
+    api,
     url,
     token,
     send,

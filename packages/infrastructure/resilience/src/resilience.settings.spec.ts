@@ -34,7 +34,7 @@ it('S3-35 a dependency that nobody has set has the defaults', () => {
 
 it.each([
   ['timeoutMs=soon', 'timeoutMs takes a whole number from 0 to 3600000'],
-  ['attemptsMax=0', 'attemptsMax takes a whole number from 1 to 100'],
+  ['attemptsMax=0', 'attemptsMax takes a whole number from 1 to 1000'],
   ['timeoutMs', 'timeoutMs takes a whole number'],
   ['timeout=5', 'timeout is none of attemptsMax'],
   ['constructor=5', 'constructor is none of attemptsMax'],

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export type PolicyNumbers = Readonly<Record<keyof typeof LIMITS, number>>;
 
 const LIMITS = {
-  attemptsMax: [1, 100],
+  attemptsMax: [1, 1_000],
   retryDelayMs: [0, 600_000],
   retryDelayMaxMs: [0, 3_600_000],
   retryWithinMs: [0, 3_600_000],

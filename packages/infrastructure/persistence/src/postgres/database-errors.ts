@@ -6,6 +6,7 @@ import {
   faultOfCode,
   faultOfMessage,
   isTransientFault,
+  Misconfigured,
   RetryExhausted,
   StreamArchived,
   Unavailable,
@@ -20,6 +21,9 @@ const STREAM_ARCHIVED_STATE = 'GW002';
 export const EVENTS_ARCHIVED_STATE = 'GW003';
 /** Raised when what is to be archived or restored is not what was written. */
 export const ARCHIVE_DIFFERS_STATE = 'GW004';
+
+// 28 invalid authorisation, 3D000 no such database.
+const LOGIN_REFUSED_STATES = /^(28|3D000)/;
 
 /** The SQLSTATE or system code of an error, when it has one. */
 export function codeOf(error: unknown): string {
@@ -45,12 +49,13 @@ export const isNotConnected = (error: unknown): boolean =>
 export const isDataRefused = (error: unknown): boolean =>
   error instanceof StreamArchived || databaseFaultOf(error) === 'refused';
 
-/** The database's own error as one of ours: Unavailable for what passes, anything else unchanged. */
+/** The database's own error as one of ours: Unavailable for what passes, Misconfigured for a login that is refused. */
 export function translated(error: unknown): unknown {
   if (error instanceof CircuitOpen || error instanceof RetryExhausted) return unavailable(error);
   if (error instanceof CodedError) return error;
   if (codeOf(error) === STREAM_ARCHIVED_STATE) return new StreamArchived((error as Error).message, { cause: error });
   if (codeOf(error) === AHEAD_OF_LOG_STATE) return aheadOfLog((error as Error).message, { cause: error });
+  if (LOGIN_REFUSED_STATES.test(codeOf(error))) return loginRefused(error as Error);
   return isTransientFault(databaseFaultOf(error)) ? unavailable(error as Error) : error;
 }
 
@@ -64,6 +69,15 @@ const unavailable = (error: Error): Unavailable => {
     { cause: error },
   );
 };
+
+const loginRefused = (error: Error): Misconfigured =>
+  new Misconfigured(
+    'database.login-refused',
+    `PostgreSQL lets nobody in with this login, or has no such database (${codeOf(error)}).`,
+    'Correct user, password and database in DATABASE_URL; `gw db setup --sql` prints what makes the logins.',
+    {},
+    { cause: error },
+  );
 
 /**
  * By code, or by message where there is none. Causes are not looked at: whoever works in a transaction may have met

@@ -1,0 +1,108 @@
+// What the platform calls is behind a breaker by default: each dependency behind a line that a test can cut.
+import { Authenticator, Metrics, Unavailable } from '@groundwork/application';
+import { eventually, FaultProxy, scraped, testDatabase } from '@groundwork/testing';
+import type { PrometheusMetrics } from '@groundwork/monitoring';
+import { Database } from '@groundwork/persistence';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { infrastructureFactory, type InfrastructureFactory } from './infrastructure-factory.ts';
+import type { Environment } from './read-settings.ts';
+
+interface Dependency {
+  readonly name: string;
+  readonly proxy: FaultProxy;
+  readonly databaseUrl?: string;
+  readonly settings: Environment;
+  /** One call over the line. */
+  call(factory: InfrastructureFactory): Promise<unknown>;
+}
+
+const opened: { (): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+const later = (close: () => Promise<unknown>): void => void opened.push(close);
+const behindProxy = async (url: string): Promise<{ readonly proxy: FaultProxy; readonly url: string }> => {
+  const line = await FaultProxy.beforeUrl(url);
+  later(() => line.proxy[Symbol.asyncDispose]());
+  return line;
+};
+
+const dependencies: Readonly<Record<string, () => Promise<Dependency>>> = {
+  async postgres() {
+    const { url, drop } = await testDatabase();
+    later(drop);
+    const { proxy, url: databaseUrl } = await behindProxy(url);
+    return {
+      name: 'postgres',
+      proxy,
+      databaseUrl,
+      settings: {},
+      call: (factory) => factory.get(Database).query({ name: 'ping', text: 'select 1' }),
+    };
+  },
+
+  async keys() {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' }] });
+    const issuer = createServer((_request, response) => response.end(keys)).listen(0, '127.0.0.1');
+    await once(issuer, 'listening');
+    later(async () => {
+      issuer.closeAllConnections();
+      issuer.close();
+    });
+    const { proxy, url } = await behindProxy(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`);
+    const token = await new SignJWT({ tenant: 'demo', roles: [] })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setIssuer('https://issuer.example')
+      .setAudience('groundwork')
+      .setSubject('ada')
+      .setExpirationTime('1h')
+      .sign(privateKey);
+    return {
+      name: 'keys',
+      proxy,
+      settings: {
+        GW_JWKS_URL: url,
+        GW_JWT_ISSUER: 'https://issuer.example',
+        GW_JWT_AUDIENCE: 'groundwork',
+        // The default of 10 s would only prolong the test.
+        GW_RESILIENCE_KEYS: 'breakerOpenMs=500',
+      },
+      call: (factory) => factory.get(Authenticator).authenticate(token),
+    };
+  },
+};
+
+// Nothing connects before it is used, so no database has to be there.
+const NOWHERE = 'postgres://gw@127.0.0.1:1/groundwork';
+const OPEN = 2;
+
+describe.each(Object.keys(dependencies))('calls to %s', (name) => {
+  it('S4-45 S3-32 are not made any more while nobody answers, and are made again when somebody does', async () => {
+    const { proxy, databaseUrl = NOWHERE, settings, call } = await dependencies[name]!();
+    const factory = await infrastructureFactory({ databaseUrl, settings });
+    later(() => factory.close());
+    const state = async () => {
+      const { text } = await (factory.get(Metrics) as PrometheusMetrics).scrape();
+      return scraped(text, 'groundwork_resilience_circuit_state', { dependency: name });
+    };
+
+    proxy.state = 'refusing';
+    await eventually(async () => {
+      await expect(call(factory)).rejects.toBeInstanceOf(Unavailable);
+      return (await state()) === OPEN;
+    });
+    // The line counts who knocks: nobody does.
+    const knocks = proxy.attempts;
+    await expect(call(factory)).rejects.toBeInstanceOf(Unavailable);
+    expect([await state(), proxy.attempts]).toEqual([OPEN, knocks]);
+
+    proxy.state = 'open';
+    await eventually(() => call(factory).then(() => true));
+    expect(await state()).toBe(0);
+  });
+});
