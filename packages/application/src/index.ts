@@ -167,7 +167,6 @@ export {
 } from './ports/rebuilds.ts';
 export {
   Resilience,
-  RESILIENCE_PATTERNS,
   type CircuitState,
   type Policy,
   type PolicyCall,

@@ -4,8 +4,7 @@ import type { CallKind } from '../resilience/faults.ts';
 import type { RetryDelay } from '../resilience/retry-delay.ts';
 
 /** What surrounds a call, from the outside in. */
-export const RESILIENCE_PATTERNS = ['retry', 'bulkhead', 'breaker', 'timeout'] as const;
-export type ResiliencePattern = (typeof RESILIENCE_PATTERNS)[number];
+export type ResiliencePattern = 'retry' | 'bulkhead' | 'breaker' | 'timeout';
 
 export interface PolicySettings {
   /** How often a call is made at most; 1 never repeats it. */
@@ -22,10 +21,12 @@ export interface PolicySettings {
   readonly breakerProbesMax: number;
   /** How long one attempt may take before its signal is aborted; 0 means no limit. */
   readonly timeoutMs: number;
+  // #region bulkhead
   /** Calls under way at the same time; 0 means no limit. */
   readonly concurrentMax: number;
   /** Calls that wait for one of these to end. */
   readonly waitingMax: number;
+  // #endregion
 }
 
 export interface PolicyChoice {

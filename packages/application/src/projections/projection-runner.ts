@@ -11,7 +11,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { ProjectionProgress, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { TimeLimit } from '../ports/time-limit.ts';
 import type { Tracer } from '../ports/tracer.ts';
-import { exponential } from '../resilience/retry-delay.ts';
+import { exponential, type RetryDelay } from '../resilience/retry-delay.ts';
 import { batchSpan } from './batch-span.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { pagesAhead } from './pages-ahead.ts';
@@ -53,6 +53,7 @@ type Step = (slice: Slice) => Promise<Slice | undefined>;
 export class ProjectionRunner {
   readonly #projection: Projection;
   readonly #ports: ProjectionRunnerPorts;
+  readonly #delayMs: RetryDelay;
   readonly #settings: ProjectionRunnerSettings;
   readonly #report: ProjectionReport;
   readonly #suspicion: Suspicion;
@@ -78,6 +79,7 @@ export class ProjectionRunner {
     this.#projection = projection;
     this.#ports = ports;
     this.#settings = { ...PROJECTION_RUNNER_DEFAULTS, ...settings };
+    this.#delayMs = exponential({ initialMs: this.#settings.retryDelayMs, maxMs: this.#settings.retryDelayMaxMs });
     this.#report = new ProjectionReport(projection, ports);
     const { ownersLostMax, retryDelayMs: delayMs, pollIntervalMs: delayMaxMs, batchSizeMax } = this.#settings;
     this.#suspicion = new Suspicion(ports.store, { ownersLostMax, delayMs, delayMaxMs, batchSizeMax });
@@ -103,7 +105,7 @@ export class ProjectionRunner {
         passOver.abort();
         this.#failed('The projection cannot go on for now.', error);
         // However long the store was away: once it is back, the work goes on within one look.
-        await pause(Math.min(this.#backoffMs(++failures), this.#settings.pollIntervalMs), stop);
+        await pause(Math.min(this.#delayMs(++failures + 1), this.#settings.pollIntervalMs), stop);
       }
       await growth;
     }
@@ -209,7 +211,7 @@ export class ProjectionRunner {
         // Where the slice stands now is not known: the next pass asks.
         this.#lookedAtMs = -Infinity;
         const failures = (this.#resting.get(slice.slice)?.failures ?? 0) + 1;
-        this.#resting.set(slice.slice, { failures, untilMs: performance.now() + this.#backoffMs(failures) });
+        this.#resting.set(slice.slice, { failures, untilMs: performance.now() + this.#delayMs(failures + 1) });
         this.#failed('A slice cannot go on for now.', error, { slice: slice.slice, failures });
         return { slice, isOver: true, isBehind: false };
       }
@@ -341,10 +343,5 @@ export class ProjectionRunner {
     this.#report.retried();
     const code = error instanceof CodedError ? error.code : 'projection.unexpected';
     this.#logger.warn(message, { ...fields, code, error: error instanceof CodedError ? error.message : error });
-  }
-
-  #backoffMs(failures: number): number {
-    const { retryDelayMs, retryDelayMaxMs } = this.#settings;
-    return exponential({ initialMs: retryDelayMs, maxMs: retryDelayMaxMs })(failures + 1);
   }
 }

@@ -1,8 +1,6 @@
-// The Resilience port: one breaker and one bulkhead for each dependency, and policies that put patterns around a call.
+// The Resilience port: policies that put patterns around a call.
 import {
   isRetryable,
-  RESILIENCE_PATTERNS,
-  type CallKind,
   type CircuitState,
   type Logger,
   type Metrics,
@@ -14,61 +12,64 @@ import {
   type ResiliencePattern,
 } from '@groundwork/application';
 import { breaker, type Breaker } from './patterns/breaker.ts';
+// #region bulkhead-import
 import { bulkhead } from './patterns/bulkhead.ts';
-import type { Operation, Pattern, PatternParts } from './patterns/pattern.ts';
+// #endregion
+import type { MakePattern, Operation, Pattern, PatternParts } from './patterns/pattern.ts';
 import { retry } from './patterns/retry.ts';
 import { timeLimit } from './patterns/time-limit.ts';
-import { resilienceMetrics, type ResilienceMetrics } from './resilience-metrics.ts';
 
-/** What calls to one dependency have in common. */
-interface Shared {
-  readonly bulkhead: Pattern | undefined;
-  readonly breaker: Breaker | undefined;
+interface KnownPattern {
+  readonly make: MakePattern;
+  /** It remembers calls: all policies of a dependency have the same one. */
+  readonly isShared: boolean;
 }
+
+/** From the outside in. */
+const PATTERNS: Readonly<Record<ResiliencePattern, KnownPattern>> = {
+  retry: { make: retry, isShared: false },
+  // #region bulkhead-place
+  bulkhead: { make: bulkhead, isShared: true },
+  // #endregion
+  breaker: { make: breaker, isShared: true },
+  timeout: { make: timeLimit, isShared: false },
+};
+const NAMES = Object.keys(PATTERNS) as readonly ResiliencePattern[];
 
 const NEVER = new AbortController().signal;
 
 export class DependencyPolicies implements Resilience {
   readonly #settingsOf: (dependency: string) => PolicySettings;
-  readonly #metrics: ResilienceMetrics;
+  readonly #metrics: Metrics;
   readonly #logger: Logger;
-  readonly #shared = new Map<string, Shared>();
+  /** By dependency and pattern. */
+  readonly #shared = new Map<string, Pattern | undefined>();
 
   constructor(settingsOf: (dependency: string) => PolicySettings, metrics: Metrics, logger: Logger) {
     this.#settingsOf = settingsOf;
-    this.#metrics = resilienceMetrics(metrics);
+    this.#metrics = metrics;
     this.#logger = logger;
   }
 
-  policyFor(dependency: string, choice: PolicyChoice = {}): Policy {
-    const { patterns = RESILIENCE_PATTERNS, retryOn = isRetryable } = choice;
-    const parts = this.#parts(dependency, { ...this.#settingsOf(dependency), ...choice.settings }, retryOn);
-    const shared = this.#sharedBy(dependency);
-    const made: Readonly<Record<ResiliencePattern, Pattern | undefined>> = {
-      retry: retry(parts),
-      bulkhead: shared.bulkhead,
-      breaker: shared.breaker,
-      timeout: timeLimit(parts),
+  policyFor(dependency: string, { patterns = NAMES, settings, retryOn = isRetryable }: PolicyChoice = {}): Policy {
+    const parts: PatternParts = {
+      dependency,
+      settings: { ...this.#settingsOf(dependency), ...settings },
+      retryOn,
+      metrics: this.#metrics,
+      logger: this.#logger,
     };
-    const chosen = RESILIENCE_PATTERNS.filter((name) => patterns.includes(name)).flatMap((name) => made[name] ?? []);
-    return new PatternPolicy(chosen, patterns.includes('breaker') ? shared.breaker : undefined);
+    return new PatternPolicy(
+      NAMES.filter((name) => patterns.includes(name)).flatMap((name) => this.#made(name, parts) ?? []),
+    );
   }
 
-  #sharedBy(dependency: string): Shared {
-    let shared = this.#shared.get(dependency);
-    if (shared === undefined) {
-      const parts = this.#parts(dependency, this.#settingsOf(dependency), isRetryable);
-      this.#shared.set(dependency, (shared = { bulkhead: bulkhead(parts), breaker: breaker(parts) }));
-    }
-    return shared;
-  }
-
-  #parts(
-    dependency: string,
-    settings: PolicySettings,
-    retryOn: (error: unknown, kind: CallKind) => boolean,
-  ): PatternParts {
-    return { dependency, settings, retryOn, metrics: this.#metrics, logger: this.#logger };
+  #made(name: ResiliencePattern, parts: PatternParts): Pattern | undefined {
+    const { make, isShared } = PATTERNS[name];
+    if (!isShared) return make(parts);
+    const key = `${parts.dependency}/${name}`;
+    if (!this.#shared.has(key)) this.#shared.set(key, make(parts));
+    return this.#shared.get(key);
   }
 }
 
@@ -77,9 +78,9 @@ class PatternPolicy implements Policy {
   readonly #breaker: Breaker | undefined;
 
   /** From the outside in. */
-  constructor(patterns: readonly Pattern[], breaker: Breaker | undefined) {
+  constructor(patterns: readonly Pattern[]) {
     this.#patterns = patterns;
-    this.#breaker = breaker;
+    this.#breaker = patterns.find((pattern): pattern is Breaker => 'circuit' in pattern);
   }
 
   get circuit(): CircuitState {

@@ -14,8 +14,10 @@ const LIMITS = {
   breakerOpenMs: [1, 3_600_000],
   breakerProbesMax: [1, 100],
   timeoutMs: [0, 3_600_000],
+  // #region bulkhead-limits
   concurrentMax: [0, 100_000],
   waitingMax: [0, 1_000_000],
+  // #endregion
 } as const satisfies Record<string, readonly [min: number, max: number]>;
 
 // Half of each delay is drawn by lot: who failed together does not come again together.
@@ -31,8 +33,10 @@ export const POLICY_DEFAULTS: PolicyNumbers = {
   breakerOpenMs: 10_000,
   breakerProbesMax: 1,
   timeoutMs: 10_000,
+  // #region bulkhead-defaults
   concurrentMax: 100,
   waitingMax: 1_000,
+  // #endregion
 };
 
 /** Where it has to be different. */

@@ -8,7 +8,7 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import type { MakePattern, Pattern, PatternParts } from './pattern.ts';
+import { rejections, type MakePattern, type Pattern, type PatternParts } from './pattern.ts';
 
 export interface Breaker extends Pattern {
   readonly circuit: CircuitState;
@@ -26,8 +26,9 @@ export const breaker: MakePattern<Breaker> = (parts) => {
   let probes = 0;
   policy.onHalfOpen(() => (probes = 0));
   observe(policy, parts);
-  const rejected = (): CircuitOpen => {
-    metrics.rejected.add(1, { dependency, reason: 'circuit-open' });
+  const rejected = rejections(metrics);
+  const notCalled = (): CircuitOpen => {
+    rejected.add(1, { dependency, reason: 'circuit-open' });
     return new CircuitOpen(dependency, Math.ceil(breakerOpenMs / 1_000), { cause: lastErrorOf(policy) });
   };
   return {
@@ -36,7 +37,7 @@ export const breaker: MakePattern<Breaker> = (parts) => {
     },
     async execute(operation, { signal }) {
       // Cockatiel would let everybody else wait for what the probes find out, and then all go at once.
-      if (policy.state === State.HalfOpen && probes >= breakerProbesMax) throw rejected();
+      if (policy.state === State.HalfOpen && probes >= breakerProbesMax) throw notCalled();
       try {
         return await policy.execute(async () => {
           const isProbe = policy.state === State.HalfOpen;
@@ -46,7 +47,7 @@ export const breaker: MakePattern<Breaker> = (parts) => {
           });
         });
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw rejected();
+        if (error instanceof BrokenCircuitError) throw notCalled();
         throw error instanceof Abandoned ? error.reason : error;
       }
     },
@@ -75,10 +76,15 @@ const CIRCUITS: Readonly<Record<State, CircuitState>> = {
 const CIRCUIT_VALUES: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
 function observe(policy: CircuitBreakerPolicy, { dependency, settings, metrics, logger }: PatternParts): void {
-  metrics.circuitState.set(CIRCUIT_VALUES.closed, { dependency });
-  policy.onStateChange((state) => {
-    const circuit = CIRCUITS[state];
-    metrics.circuitState.set(CIRCUIT_VALUES[circuit], { dependency });
+  const state = metrics.gauge(
+    'groundwork_resilience_circuit_state',
+    'Whether a dependency is called: 0 closed, 1 half open, 2 open.',
+    ['dependency'],
+  );
+  state.set(CIRCUIT_VALUES.closed, { dependency });
+  policy.onStateChange((changed) => {
+    const circuit = CIRCUITS[changed];
+    state.set(CIRCUIT_VALUES[circuit], { dependency });
     if (circuit === 'open') {
       const error = lastErrorOf(policy);
       logger.warn('A circuit has opened: the dependency is not called for a while.', {

@@ -2,6 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { open, policiesUnderTest } from '../policies-under-test.ts';
 
+// #region spec
 it('S3-35 a bulkhead runs a few calls, lets a few wait, and turns the others away by name', async () => {
   const { policy, metrics } = policiesUnderTest({ concurrentMax: 2, waitingMax: 3 });
   const answer = open();
@@ -25,6 +26,7 @@ it('S3-35 a bulkhead runs a few calls, lets a few wait, and turns the others awa
   await Promise.all(taken);
   expect([runningMost, calls()]).toEqual([2, [0, 0]]);
 });
+// #endregion
 
 it('S3-35 a call that waits in a bulkhead ends when its caller gives up, and never runs', async () => {
   const { policy } = policiesUnderTest({ concurrentMax: 1, waitingMax: 1 });

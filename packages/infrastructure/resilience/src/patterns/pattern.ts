@@ -1,6 +1,5 @@
 // What all patterns have in common: each is put around a call and knows nothing of the others.
-import type { CallKind, Logger, PolicySettings } from '@groundwork/application';
-import type { ResilienceMetrics } from '../resilience-metrics.ts';
+import type { CallKind, Counter, Logger, Metrics, PolicySettings } from '@groundwork/application';
 
 export type Operation<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -15,7 +14,7 @@ export interface PatternParts {
   readonly dependency: string;
   readonly settings: PolicySettings;
   readonly retryOn: (error: unknown, kind: CallKind) => boolean;
-  readonly metrics: ResilienceMetrics;
+  readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
@@ -25,3 +24,11 @@ export interface Pattern {
 
 /** Undefined when the settings turn the pattern off. */
 export type MakePattern<Made extends Pattern = Pattern> = (parts: PatternParts) => Made | undefined;
+
+/** Counts the calls that a pattern turned away, by its reason. */
+export const rejections = (metrics: Metrics): Counter =>
+  metrics.counter(
+    'groundwork_resilience_rejected_total',
+    'Calls to a dependency that were not made: circuit-open or bulkhead-full.',
+    ['dependency', 'reason'],
+  );

@@ -6,6 +6,11 @@ import type { MakePattern, PatternParts } from './pattern.ts';
 export const retry: MakePattern = (parts) => {
   const { attemptsMax, retryDelay, retryWithinMs } = parts.settings;
   if (attemptsMax <= 1) return undefined;
+  const retries = parts.metrics.counter(
+    'groundwork_resilience_retries_total',
+    'Calls to a dependency that were made again.',
+    ['dependency'],
+  );
   return {
     async execute(operation, { kind, signal }) {
       const beganAt = performance.now();
@@ -17,7 +22,7 @@ export const retry: MakePattern = (parts) => {
           const delayMs = retryDelay(attempts, error);
           const isLate = performance.now() - beganAt + delayMs > retryWithinMs;
           if (attempts >= attemptsMax || isLate) throw exhausted(parts, attempts, error);
-          parts.metrics.retries.add(1, { dependency: parts.dependency });
+          retries.add(1, { dependency: parts.dependency });
           await pause(delayMs, signal);
           signal.throwIfAborted();
         }
