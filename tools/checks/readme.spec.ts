@@ -81,6 +81,6 @@ function blocksOf(page: string): readonly { page: string; source: string | undef
 function regionOf(source: string): string {
   const [path, region] = source.split('#') as [string, string?];
   const text = readText(path);
-  const part = region === undefined ? text : text.split(`// #region ${region}\n`)[1]!.split('// #endregion')[0]!;
+  const part = region === undefined ? text : text.split(`// #region ${region}\n`)[1]!.split(/^ *\/\/ #endregion/m)[0]!;
   return part.replaceAll(/^\/\/ #(region|endregion).*\n/gm, '');
 }
