@@ -59,12 +59,16 @@ describe('every package and app', () => {
   });
 
   it.each(projects().map(({ folder }) => folder))('%s declares what it imports', (folder) => {
-    const manifest = readJson<{ name: string; dependencies?: object }>(`${folder}/package.json`);
-    const declared = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
+    const { name, dependencies, peerDependencies } = readJson<{
+      name: string;
+      dependencies?: object;
+      peerDependencies?: object;
+    }>(`${folder}/package.json`);
+    const declared = new Set([name, ...Object.keys({ ...dependencies, ...peerDependencies })]);
     const imported = sources()
       .filter((path) => path.startsWith(`${folder}/`))
       .flatMap(externalImports);
-    expect([...new Set(imported)].filter((name) => !declared.has(name))).toEqual([]);
+    expect([...new Set(imported)].filter((found) => !declared.has(found))).toEqual([]);
   });
 });
 

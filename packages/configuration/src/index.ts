@@ -29,6 +29,7 @@ export {
   runningEmbeddedPostgres,
   setupSql,
   startEmbeddedPostgres,
+  supabaseSql,
   verifyDatabase,
   type ArchivedFile,
   type DatabaseUrls,

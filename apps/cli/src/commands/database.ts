@@ -8,6 +8,7 @@ import {
   pooledLoginSql,
   revertMigration,
   setupSql,
+  supabaseSql,
 } from '@groundwork/configuration';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ProblemFound } from '../errors.ts';
@@ -57,6 +58,7 @@ function addSetupCommand(database: Command): void {
     .option('--worker-login <name>', `default: --login, or ${DEFAULT_LOGINS.worker}`)
     .option('--login <name>', 'one login for api and worker (default: the one in DATABASE_URL)')
     .option('--decoding', 'print instead what lets the worker decode the write-ahead log (GW_PUMP_NOTIFICATIONS)')
+    .option('--supabase', 'print instead what lets Supabase Realtime tell the worker of new rows (the same)')
     .option('--database <name>', 'the database (default: the one in DATABASE_URL)')
     .action((options: SetupOptions) => {
       const sql = setupSqlFor(options, productSettings().persistence).trim();
@@ -75,6 +77,7 @@ function setupSqlFor(options: SetupOptions, settings: ProductSettings['persisten
     worker: options.workerLogin ?? shared ?? DEFAULT_LOGINS.worker,
   };
   if (options.decoding === true) return decodingSql(logins.worker);
+  if (options.supabase === true) return supabaseSql;
   const pooled = options.pooler === true ? `\n${pooledLoginSql(database, logins, settings)}\n` : '';
   return setupSql(database, logins) + pooled;
 }
@@ -88,6 +91,7 @@ interface SetupOptions extends JsonOption {
   readonly workerLogin?: string;
   readonly login?: string;
   readonly decoding?: true;
+  readonly supabase?: true;
   readonly database?: string;
 }
 

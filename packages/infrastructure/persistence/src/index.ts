@@ -52,6 +52,7 @@ export {
   type MigrationType,
 } from './postgres/migrate.ts';
 export { decodingSql, LogicalDecoding } from './postgres/logical-decoding.ts';
+export { supabaseSql } from './postgres/supabase-realtime.ts';
 export { PostgresEventStore } from './postgres/postgres-event-store.ts';
 export { PostgresStateAggregates, type StateAggregateType } from './postgres/postgres-state-aggregates.ts';
 export { DEFAULT_LOGINS, pooledLoginSql, setupSql, type Logins } from './postgres/roles.ts';

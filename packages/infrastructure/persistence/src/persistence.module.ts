@@ -46,6 +46,7 @@ import { PostgresReadModels } from './postgres/postgres-read-models.ts';
 import { PostgresRebuilds } from './postgres/postgres-rebuilds.ts';
 import { PostgresTenantDatabase } from './postgres/postgres-tenant-database.ts';
 import { Signals } from './postgres/signals.ts';
+import { SupabaseRealtime } from './postgres/supabase-realtime.ts';
 import { ReadModelEntity, TenantDatabase } from './tenant-database.ts';
 
 /** Which process connects: the api may not read other tenants' events, the worker may. */
@@ -177,16 +178,23 @@ function bindLog({ bind }: Binding, { archiveDir }: PersistenceSettings, handler
     .inSingletonScope();
 }
 
-/** Which of the two tells pumps that there is more; appends are announced by Signals either way. */
+/** Who tells pumps that there is more; appends are announced by Signals either way. */
 function bindNotifications({ bind }: Binding, settings: PersistenceSettings): void {
-  if (settings.pumpNotifications === 'listen') {
+  const { pumpNotifications, supabaseUrl: url, supabaseKey: key } = settings;
+  if (pumpNotifications === 'listen') {
     bind<ChangeNotifications>(ChangeNotifications).toResolvedValue(itself<ChangeNotifications>, [Signals]);
-  } else {
-    bind<ChangeNotifications>(ChangeNotifications)
-      .toResolvedValue((logger: Logger) => new LogicalDecoding(requiredUrl(settings), logger), [Logger])
-      .inSingletonScope()
-      .onDeactivation((decoding) => (decoding as LogicalDecoding).close());
+    return;
   }
+  bind<ChangeNotifications>(ChangeNotifications)
+    .toResolvedValue(
+      (logger: Logger) =>
+        pumpNotifications === 'decoding'
+          ? new LogicalDecoding(requiredUrl(settings), logger)
+          : new SupabaseRealtime({ url: url!, key: key! }, logger),
+      [Logger],
+    )
+    .inSingletonScope()
+    .onDeactivation((notifications) => (notifications as LogicalDecoding | SupabaseRealtime).close());
 }
 
 function bindReadModels({ bind }: Binding): void {

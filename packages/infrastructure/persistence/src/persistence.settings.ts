@@ -2,7 +2,7 @@
 import { setting, wholeNumberSetting } from '@groundwork/application';
 import { z } from 'zod';
 
-export const persistenceSettings = z.object({
+const fields = z.object({
   databaseUrl: setting(z.url({ protocol: /^postgres(ql)?$/ }).optional(), {
     variable: 'DATABASE_URL',
     description: 'The PostgreSQL database of the log and the read models. Without it, development starts an own one.',
@@ -37,12 +37,23 @@ export const persistenceSettings = z.object({
     description: 'Where events are kept. Memory forgets everything at the end and is refused in production.',
     allowed: 'postgres, memory',
   }),
-  pumpNotifications: setting(z.enum(['listen', 'decoding']).default('listen'), {
+  pumpNotifications: setting(z.enum(['listen', 'decoding', 'supabase']).default('listen'), {
     variable: 'GW_PUMP_NOTIFICATIONS',
     description:
-      "How pumps hear at once that there is more: LISTEN and NOTIFY, or PostgreSQL's logical decoding, which hears of " +
-      'commits by any program and has to be set up (`gw db setup --sql --decoding`).',
-    allowed: 'listen, decoding',
+      "How pumps hear at once that there is more: LISTEN and NOTIFY; PostgreSQL's logical decoding, which hears of " +
+      'commits by any program and has to be set up (`gw db setup --sql --decoding`); or Supabase Realtime ' +
+      '(`gw db setup --sql --supabase`), which is experimental.',
+    allowed: 'listen, decoding, supabase',
+  }),
+  supabaseUrl: setting(z.url({ protocol: /^https?$/ }).optional(), {
+    variable: 'GW_SUPABASE_URL',
+    description: 'The Supabase project whose Realtime tells pumps that there is more.',
+    allowed: 'https://project.supabase.co',
+  }),
+  supabaseKey: setting(z.string().min(1).optional(), {
+    variable: 'GW_SUPABASE_KEY',
+    description: 'A secret key of that project: Realtime tells its role of positions, and of nothing in the events.',
+    secret: true,
   }),
   // One is for what is sent in order; the rebuild of a stream takes two of the others.
   poolSizeMax: wholeNumberSetting(3, 200, 10, {
@@ -78,6 +89,16 @@ export const persistenceSettings = z.object({
     variable: 'GW_DB_SLOW_QUERY_MS',
     description: 'Statements that take longer are logged, without their parameters.',
   }),
+});
+
+/** Whoever asks for Supabase says which. */
+export const persistenceSettings = fields.superRefine(({ pumpNotifications, supabaseUrl, supabaseKey }, faults) => {
+  if (pumpNotifications !== 'supabase') return;
+  const missing = { supabaseUrl, supabaseKey };
+  for (const [field, value] of Object.entries(missing)) {
+    if (value !== undefined) continue;
+    faults.addIssue({ code: 'custom', path: [field], message: 'GW_PUMP_NOTIFICATIONS=supabase needs it' });
+  }
 });
 
 export type PersistenceSettings = z.infer<typeof persistenceSettings>;

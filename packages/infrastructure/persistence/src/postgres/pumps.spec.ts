@@ -1,4 +1,4 @@
-// Pumps on PostgreSQL, told by LISTEN or by logical decoding: nothing is lost, whoever commits and whatever breaks.
+// Pumps on PostgreSQL, told by LISTEN, logical decoding or Supabase: nothing is lost, whoever commits, whatever breaks.
 import {
   logSource,
   Pump,
@@ -23,7 +23,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { decodingSql, LogicalDecoding } from './logical-decoding.ts';
 import { postgresUnderTest, type PostgresUnderTest, type Stores } from './postgres-under-test.ts';
+import { FakeRealtime } from './realtime-under-test.ts';
 import { Signals } from './signals.ts';
+import { SupabaseRealtime, supabaseSql } from './supabase-realtime.ts';
 
 const LONG_MS = 60_000;
 const TYPES = ['NoteWritten'];
@@ -223,5 +225,85 @@ describe('a pump that decodes the write-ahead log', () => {
     await eventually(() => taken.length === 2);
     const told = await eventually(() => logger.lines.find(({ level }) => level === 'warn'));
     expect(told.fields['error']).toMatchObject({ code: 'database.decoding-not-set-up' });
+  });
+});
+
+describe('a pump that is told by Supabase Realtime', () => {
+  let realtime: FakeRealtime;
+  beforeEach(async () => {
+    realtime = await FakeRealtime.start();
+    opened.push(() => realtime[Symbol.asyncDispose]());
+  });
+
+  function told(logger = new MemoryLogger()): SupabaseRealtime {
+    const supabase = new SupabaseRealtime({ url: realtime.url, key: 'secret-key' }, logger);
+    opened.push(() => supabase.close());
+    return supabase;
+  }
+
+  /** As the service does, whose own decoding stands behind it. */
+  function tellOfCommits(): void {
+    const signals = listening();
+    const stop = new AbortController();
+    const telling = (async () => {
+      for (let last = 0n; !stop.signal.aborted;) {
+        await signals.wait('log', 50, stop.signal);
+        const { position } = await stores.log.head();
+        if (position > last) realtime.tell('log', { position: Number((last = position)), data: 'not for the wire' });
+      }
+    })();
+    opened.push(() => (stop.abort(), telling));
+  }
+
+  it('S1-24 hears of positions alone, also of an event of 1 MB, without ever looking by itself', async () => {
+    tellOfCommits();
+    const taken = eventPump(told(), { pollIntervalMs: LONG_MS });
+    await heard(taken);
+    await write(1, 'm'.repeat(1_000_000));
+    const textOf = (event: LoggedEvent): string => (dataOf(event) as { text: string }).text;
+    await eventually(() => taken.some((event) => textOf(event).length === 1_000_000));
+    expect(realtime.told.every((record) => Object.keys(record as object).join() === 'position')).toBe(true);
+    expect(realtime.joins).toEqual([
+      {
+        key: 'secret-key',
+        filters: [
+          { event: 'INSERT', schema: 'groundwork', table: 'event', select: ['position'] },
+          { event: 'INSERT', schema: 'groundwork', table: 'command', select: ['acceptance'] },
+        ],
+      },
+    ]);
+  });
+
+  it('S1-24, S1-27 loses nothing while its connection is ended again and again: it joins anew, looks, and says so', async () => {
+    tellOfCommits();
+    const logger = new MemoryLogger();
+    const taken = eventPump(told(logger), { pollIntervalMs: LONG_MS });
+    await heard(taken);
+    for (let round = 1; round <= 3; round++) {
+      realtime.hangUp();
+      await write(20);
+      await eventually(() => realtime.joins.length === 1 + round, 20_000);
+      await eventually(async () => BigInt(taken.length) === (await stores.log.head()).position, 20_000);
+    }
+    const positions = taken.map(({ position }) => position);
+    expect(positions).toEqual(positions.map((_, at) => BigInt(at + 1)));
+    expect(logger.lines.some(({ level, message }) => level === 'warn' && message.includes('is away'))).toBe(true);
+  });
+
+  it('needs what is printed for its project: positions are published, and nothing else may be seen', async () => {
+    const asked = async <R>(sql: string): Promise<R[]> => (await postgres.administrator.query(sql)).rows as R[];
+    await asked('begin; create role service_role bypassrls; create publication supabase_realtime');
+    try {
+      await asked(supabaseSql);
+      expect(await asked('select tablename, attnames::text[] from pg_publication_tables order by 1')).toEqual([
+        { tablename: 'command', attnames: ['acceptance'] },
+        { tablename: 'event', attnames: ['position'] },
+      ]);
+      await asked('set local role service_role');
+      expect(await asked('select position from groundwork.event')).toEqual([]);
+      await expect(asked('select data from groundwork.event')).rejects.toMatchObject({ code: '42501' });
+    } finally {
+      await asked('rollback');
+    }
   });
 });
