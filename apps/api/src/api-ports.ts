@@ -16,6 +16,7 @@ import {
   Projection,
   ProjectionStore,
   ReadModels,
+  Relays,
   StreamModel,
   Rebuilds,
   TimeLimit,
@@ -39,6 +40,7 @@ export const API_ROOTS: readonly Port<unknown>[] = [
   ProjectionStore,
   ReadModels,
   Rebuilds,
+  Relays,
   TimeLimit,
 ];
 
@@ -54,6 +56,7 @@ export function apiPorts(app: App, { handlerTimeoutMs }: Pick<WorkerSettings, 'h
     rebuilds: app.get(Rebuilds),
     deadLetters: app.get(DeadLetters),
     projections: app.getAll(Projection),
+    relays: app.get(Relays),
     models: app.getAll(StreamModel),
     readModels: app.get(ReadModels),
     access: app.get(Access),

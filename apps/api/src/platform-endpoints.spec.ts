@@ -134,6 +134,33 @@ describe('/v1/streams', () => {
   });
 });
 
+describe('/v1/relays', () => {
+  const name = 'notes.told@elsewhere';
+  beforeAll(() => under.projections.register({ name, schemaVersion: 1, eventTypes: ['NoteWritten'] }, 2, 1n));
+
+  it('say how far they are; they are no projections, and are never rebuilt', async () => {
+    const path = `/v1/relays/${encodeURIComponent(name)}`;
+    expect((await call('/v1/relays')).body.items).toMatchObject([{ name, state: 'running', position: '1', parked: 0 }]);
+    expect((await call(path)).body).toMatchObject({ name, partitions: [{ position: '1' }, { position: '1' }] });
+    for (const verb of ['', '/pause', '/rebuild']) {
+      const projection = `/v1/projections/${encodeURIComponent(name)}${verb}`;
+      expect(await call(projection, verb === '' ? 'GET' : 'POST')).toMatchObject({
+        status: 404,
+        body: { code: 'projection.unknown' },
+      });
+    }
+    expect((await call(`${path}/rebuild`, 'POST')).status).toBe(404);
+    expect((await call('/v1/relays/notes.list')).body.code).toBe('relay.unknown');
+  });
+
+  it('are paused and resumed with the role of those who run the installation', async () => {
+    const path = `/v1/relays/${encodeURIComponent(name)}`;
+    expect((await call(`${path}/pause`, 'POST', 'operator')).status).toBe(403);
+    expect((await call(`${path}/pause`, 'POST', 'installation-operator')).body.state).toBe('paused');
+    expect((await call(`${path}/resume`, 'POST', 'installation-operator')).body.state).toBe('running');
+  });
+});
+
 describe('/v1/projections', () => {
   it('say how far they are, and how far behind', async () => {
     const head = await under.log.head();

@@ -7,7 +7,7 @@ import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addPostCommand } from './commands/post.ts';
-import { addProjectionCommands } from './commands/projections.ts';
+import { addProjectionCommands, addRelayCommands } from './commands/projections.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addTenantCommands } from './commands/tenants.ts';
@@ -26,6 +26,7 @@ export function program(): Command {
   addPostCommand(gw);
   addHealthCommand(gw);
   addProjectionCommands(gw);
+  addRelayCommands(gw);
   addDeadLetterCommands(gw);
   addCommandCommands(gw);
   addExplainCommand(gw);

@@ -1,4 +1,4 @@
-// The loops of a worker: one for stored commands, one for each projection, and one for their rebuilds.
+// The loops of a worker: one for stored commands, one for each projection and relay, and one for rebuilds.
 import {
   CommandConsumer,
   ProjectionRunner,
@@ -8,6 +8,7 @@ import {
   type Projection,
   type ProjectionRunnerPorts,
   type Rebuilds,
+  type Relay,
   type TimeLimit,
   type Tracer,
 } from '@groundwork/application';
@@ -22,11 +23,15 @@ export interface WorkerPorts extends Pick<CommandConsumerPorts, 'pipeline' | 'cl
   readonly commandQueue: CommandConsumerPorts['queue'];
   readonly commandStore: CommandConsumerPorts['store'];
   readonly projections: readonly Projection[];
+  readonly relays: readonly Relay[];
   readonly projectionStore: ProjectionRunnerPorts['store'];
   readonly rebuilds: Rebuilds;
   readonly log: ProjectionRunnerPorts['log'];
   readonly signal: ProjectionRunnerPorts['signal'];
 }
+
+// What is not confirmed when a relay meets a fault is sent again, so that it takes less at once.
+const RELAY_BATCH_SIZE_MAX = 500;
 
 /** All loops work under one owner name. */
 export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): readonly WorkerLoop[] {
@@ -52,6 +57,16 @@ export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): reado
     named(COMMANDS, commandConsumer(ports, owner, settings)),
     ...ports.projections.map((projection) =>
       named(projection.name, new ProjectionRunner(projection, projectionPorts, limits)),
+    ),
+    ...ports.relays.map((relay) =>
+      named(
+        relay.name,
+        new ProjectionRunner(
+          relay,
+          { ...projectionPorts, logger: ports.logger.child({ context: 'relays' }) },
+          { ...limits, batchSizeMax: Math.min(batchSizeMax, RELAY_BATCH_SIZE_MAX) },
+        ),
+      ),
     ),
     named('rebuilds', new RebuildRunner(ports.projections, rebuildPorts, limits)),
   ];

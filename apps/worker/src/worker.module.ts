@@ -20,6 +20,7 @@ import {
   ProjectionStore,
   Rebuilds,
   rebuildStreamHandler,
+  Relays,
   TimeLimit,
   Tracer,
 } from '@groundwork/application';
@@ -64,8 +65,9 @@ export const workerModule = ({
           log: EventLog,
           signal: LogSignal,
           { all: projections }: ProjectionRegistry,
+          relays: Relays,
         ) => {
-          const running = { pipeline, metrics, clock, ids, timeLimit, tracer, logger, projections };
+          const running = { pipeline, metrics, clock, ids, timeLimit, tracer, logger, projections, relays };
           return workerLoops(
             { ...running, commandQueue, commandStore, projectionStore, rebuilds, log, signal },
             settings,
@@ -86,6 +88,7 @@ export const workerModule = ({
           EventLog,
           LogSignal,
           ProjectionRegistry,
+          Relays,
         ],
       )
       .inSingletonScope();

@@ -119,6 +119,9 @@ export class MessagesNotPublished extends CodedError {
 /** Thrown by a message's handler when no further attempt can help: the message becomes a dead letter at once. */
 export class MessageRejected extends CodedError {}
 
+/** Another system refuses what it was sent, and would refuse it again. */
+export class Refused extends CodedError {}
+
 /** Something was tried as often as it may be, without an answer. */
 export class GaveUp extends CodedError {}
 

@@ -44,6 +44,7 @@ export {
   PreconditionFailed,
   PreconditionRequired,
   RetryExhausted,
+  Refused,
   StreamArchived,
   TimedOut,
   Unavailable,
@@ -144,6 +145,12 @@ export {
   type RunningSubscription,
   type Subscription,
 } from './ports/message-bus.ts';
+export {
+  MessageDestination,
+  messageId,
+  type OutgoingMessage,
+  type UnsentMessage,
+} from './ports/message-destination.ts';
 export { Metrics, type Counter, type Gauge, type Histogram, type MetricLabels } from './ports/metrics.ts';
 export {
   DeadLetters,
@@ -196,12 +203,15 @@ export {
   type ReadModelTable,
   type Row,
 } from './projections/projection.ts';
+export type { LogSubscription } from './projections/log-subscription.ts';
 export { mergedRow, upsertProjection, type UpsertProjection } from './projections/upsert-projection.ts';
 export { refuseImpossibleReadPolicy, type ReadPolicy } from './projections/read-policy.ts';
 export { rebuildStream, type StreamRebuild, type StreamRebuildPorts } from './projections/rebuild-stream.ts';
 export { replay } from './projections/replay.ts';
 export { logSource } from './pumps/log-source.ts';
 export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';
+export { Publication, type Announcement, type MessageDefinition } from './relays/publication.ts';
+export { isRelayName, Relays, relaysOf, type Relay, type RelayStart } from './relays/relay.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
 export {
   faultOf,

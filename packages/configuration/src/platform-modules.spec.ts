@@ -49,7 +49,9 @@ const MANY = [
   'EventSubscriber',
   'EventTypeDefinition',
   'HealthCheck',
+  'MessageDestination',
   'Projection',
+  'Publication',
   'RoleDefinition',
   'StreamModel',
 ];

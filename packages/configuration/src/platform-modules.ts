@@ -9,10 +9,16 @@ import {
   Commands,
   CommandStore,
   EventStore,
+  EventTypes,
   Ids,
+  MessageDestination,
   Metrics,
+  Publication,
+  Relays,
+  relaysOf,
   TimeLimit,
   Tracer,
+  type RelayStart,
 } from '@groundwork/application';
 import { messagingModule } from '@groundwork/messaging';
 import { MeasuredEventStore, monitoringModule } from '@groundwork/monitoring';
@@ -53,6 +59,7 @@ export function platformModules<Listed extends Contexts = Record<never, never>>(
     messagingModule(settings.messaging),
     securityModule(settings.security),
     commandsModule(settings.worker.commandLeaseMs),
+    relaysModule(settings.worker.relayStart),
     wrappersModule(),
   ];
 }
@@ -83,6 +90,22 @@ const commandsModule = (leaseMs: number): ContainerModule =>
         (store: CommandStore, pipeline: CommandPipeline, ids: Ids) =>
           new Commands(store, pipeline, ids, { owner: ownerName(ids), leaseMs, waitMs: REPEATED_WAIT_MS }),
         [CommandStore, CommandPipeline, Ids],
+      )
+      .inSingletonScope();
+  });
+
+/** What contexts publish, on its way to every destination that is set. */
+const relaysModule = (startAt: RelayStart): ContainerModule =>
+  new ContainerModule(({ bind }) => {
+    bind<Relays>(Relays)
+      .toResolvedValue(
+        (publications: Publication[], destinations: MessageDestination[], types: EventTypes) =>
+          relaysOf(publications, destinations, { types, startAt }),
+        [
+          { serviceIdentifier: Publication, isMultiple: true },
+          { serviceIdentifier: MessageDestination, isMultiple: true },
+          EventTypes,
+        ],
       )
       .inSingletonScope();
   });

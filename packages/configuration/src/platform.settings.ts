@@ -79,6 +79,13 @@ const workerSettings = z.object({
       'stands still meanwhile, so keep it well below `GW_WORKER_LEASE_MS`. It also holds in the api, for rows that are ' +
       'stored with the append.',
   }),
+  relayStart: setting(z.enum(['beginning', 'now']).default('beginning'), {
+    variable: 'GW_RELAY_START',
+    description:
+      'Where a relay begins that has not run before, as behind a new destination: with the first event of the log, or ' +
+      'with those that come from now on. One that has run goes on where it was.',
+    allowed: 'beginning, now',
+  }),
   pumps: setting(z.stringbool({ truthy: ['on'], falsy: ['off'] }).optional(), {
     variable: 'GW_PUMPS',
     description:

@@ -14,8 +14,9 @@ export { describeCommandStore, type CommandStoreUnderTest } from './command-stor
 export { describeRunningCommands } from './command-store/running-commands-contract.ts';
 export { newCommand } from './command-store/new-command.ts';
 export { describeEventPublisher, type EventPublisherUnderTest } from './event-publisher/event-publisher-contract.ts';
-export { FakeEventBridge, type PutEventsRequest } from './event-publisher/fake-event-bridge.ts';
+export { FAKE_AWS_KEYS, FakeEventBridge, type PutEventsRequest } from './event-publisher/fake-event-bridge.ts';
 export { eventually } from './eventually.ts';
+export { ScriptedDestination, type Fate } from './relay/scripted-destination.ts';
 export {
   describeEventStore,
   type EventStoreFixture,

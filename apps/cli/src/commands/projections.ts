@@ -1,4 +1,4 @@
-// gw projections: how far the read models are, and what to do about it.
+// gw projections and gw relays: how far read models and messages are, and what to do about it.
 import type { Command } from 'commander';
 import { table } from '../output.ts';
 import { addDriftCommand } from './drift.ts';
@@ -22,10 +22,26 @@ const ACTIONS = {
 
 export function addProjectionCommands(gw: Command): void {
   const projections = gw.command('projections').description('look after read models');
+  addFollowerCommands(projections, { path: '/v1/projections', noun: 'read model' });
+  addRebuildCommands(projections);
+  addDriftCommand(projections);
+  addRepairCommand(projections);
+}
+
+export function addRelayCommands(gw: Command): void {
+  const relays = gw.command('relays').description('look after what is sent to other systems');
+  addFollowerCommands(relays, { path: '/v1/relays', noun: 'relay' });
+}
+
+/** What can be said of and done with anything that follows the log. */
+function addFollowerCommands(
+  projections: Command,
+  { path, noun }: { readonly path: string; readonly noun: string },
+): void {
   withApi(projections.command('list'))
-    .description('how far each read model is')
+    .description(`how far each ${noun} is`)
     .action(async (options: ApiOptions) => {
-      const { items } = await (await apiOf(options)).get<{ items: ProjectionProgress[] }>('/v1/projections');
+      const { items } = await (await apiOf(options)).get<{ items: ProjectionProgress[] }>(path);
       outputOf(options).result(
         items,
         table(items, {
@@ -42,11 +58,11 @@ export function addProjectionCommands(gw: Command): void {
     withApi(projections.command(`${action} <name>`))
       .description(description)
       .action(async (name: string, options: ApiOptions) => {
-        const answer = await (await apiOf(options)).post(`/v1/projections/${encodeURIComponent(name)}/${action}`);
-        outputOf(options).result(answer, `${name}: ${action} accepted. gw projections list shows how far it is.`);
+        const answer = await (await apiOf(options)).post(`${path}/${encodeURIComponent(name)}/${action}`);
+        outputOf(options).result(
+          answer,
+          `${name}: ${action} accepted. gw ${projections.name()} list shows how far it is.`,
+        );
       });
   }
-  addRebuildCommands(projections);
-  addDriftCommand(projections);
-  addRepairCommand(projections);
 }

@@ -11,12 +11,13 @@ import type { DeadLetters, ProjectionStore } from '../ports/projection-store.ts'
 import type { ReadModels } from '../ports/read-models.ts';
 import type { Rebuilds } from '../ports/rebuilds.ts';
 import type { Projection } from '../projections/projection.ts';
+import type { Relays } from '../relays/relay.ts';
 import { commandEndpoints } from './command-endpoints.ts';
 import { getCorrelation } from './correlation-endpoints.ts';
 import { deadLetterEndpoints } from './dead-letter-endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 import { eventEndpoints } from './event-endpoints.ts';
-import { projectionEndpoints } from './projection-endpoints.ts';
+import { projectionEndpoints, relayEndpoints } from './projection-endpoints.ts';
 import { getRowLineage } from './row-lineage-endpoints.ts';
 import { postStreamRebuild } from './stream-rebuild-endpoints.ts';
 import { getStreamStates } from './stream-state-endpoints.ts';
@@ -31,6 +32,7 @@ export interface PlatformPorts extends HandlerLimit {
   readonly rebuilds: Rebuilds;
   readonly deadLetters: DeadLetters;
   readonly projections: readonly Projection[];
+  readonly relays: Relays;
   readonly models: readonly StreamModel[];
   readonly readModels: ReadModels;
   readonly access: Access;
@@ -45,6 +47,7 @@ export function platformEndpoints(ports: PlatformPorts): readonly Endpoint[] {
     ...commandEndpoints(commands, access),
     ...eventEndpoints(events, signal),
     ...projectionEndpoints({ projections, store, deadLetters, signal, clock }),
+    ...relayEndpoints({ relays: ports.relays, store, deadLetters, signal, clock }),
     ...rebuildEndpoints({ projections, rebuilds, clock }),
     postStreamRebuild(submissions, projections),
     ...deadLetterEndpoints(deadLetters),

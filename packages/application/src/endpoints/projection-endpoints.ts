@@ -1,4 +1,4 @@
-// How far the projections are, and what the operator of the installation can do about it: all tenants share them.
+// How far projections and relays are, and what those who run the installation can do: all tenants share them.
 import { z } from 'zod';
 import { NotFound } from '../errors.ts';
 import type { Actor } from '../ports/access.ts';
@@ -7,7 +7,9 @@ import type { LogSignal } from '../ports/event-log.ts';
 import type { DeadLetters, ProjectionProgress, ProjectionStore } from '../ports/projection-store.ts';
 import { reachedPosition, refusalOf } from '../projections/ahead-of-log.ts';
 import { ageInSeconds, lagSecondsOf } from '../projections/projection-report.ts';
+import type { LogSubscription } from '../projections/log-subscription.ts';
 import type { Projection } from '../projections/projection.ts';
+import { isRelayName, type Relays } from '../relays/relay.ts';
 import { endpoint, type Endpoint, type EndpointResponse } from './endpoint.ts';
 import { pageOf } from './page.ts';
 import { OPERATE_INSTALLATION, READ } from './platform-roles.ts';
@@ -20,8 +22,21 @@ export interface ProjectionPorts {
   readonly clock: Clock;
 }
 
+export interface RelayPorts extends Omit<ProjectionPorts, 'projections'> {
+  readonly relays: Relays;
+}
+
+/** Whatever follows the log: projections, or relays. */
+interface Followers {
+  readonly path: string;
+  readonly noun: string;
+  readonly declared: readonly LogSubscription[];
+  readonly isOne: (name: string) => boolean;
+}
+
 /** Ports, and what this process saw when it was last asked: a rate needs two looks. */
-interface Watch extends ProjectionPorts {
+interface Watch extends Omit<ProjectionPorts, 'projections'> {
+  readonly followers: Followers;
   readonly lastLooks: Map<string, { readonly position: bigint; readonly atMs: number; readonly rate: number | null }>;
 }
 const RATE_INTERVAL_MS_MIN = 250;
@@ -52,25 +67,41 @@ const projectionBody = z.object({
 
 const byName = z.object({ name: z.string().max(200) });
 
-export function projectionEndpoints(projectionPorts: ProjectionPorts): readonly Endpoint[] {
-  const ports: Watch = { ...projectionPorts, lastLooks: new Map() };
+export const projectionEndpoints = ({ projections, ...ports }: ProjectionPorts): readonly Endpoint[] =>
+  endpointsOf(ports, {
+    path: '/v1/projections',
+    noun: 'projection',
+    declared: projections,
+    isOne: (name) => !isRelayName(name),
+  });
+
+export const relayEndpoints = ({ relays, ...ports }: RelayPorts): readonly Endpoint[] =>
+  endpointsOf(ports, {
+    path: '/v1/relays',
+    noun: 'relay',
+    declared: relays,
+    isOne: isRelayName,
+  });
+
+function endpointsOf(given: Omit<ProjectionPorts, 'projections'>, followers: Followers): readonly Endpoint[] {
+  const ports: Watch = { ...given, followers, lastLooks: new Map() };
   return [
     listProjections(ports),
     getProjection(ports),
-    setProjectionState(ports, 'pause', 'paused', 'Stops a projection where it is, for all tenants'),
-    setProjectionState(ports, 'resume', 'running', 'Lets a paused projection go on'),
+    setProjectionState(ports, 'pause', 'paused', `Stops a ${followers.noun} where it is, for all tenants`),
+    setProjectionState(ports, 'resume', 'running', `Lets a paused ${followers.noun} go on`),
   ];
 }
 
 const listProjections = (ports: Watch): Endpoint =>
   endpoint({
     method: 'GET',
-    path: '/v1/projections',
-    summary: 'All projections and how far they are; to those who run the installation the numbers tell of all tenants',
+    path: ports.followers.path,
+    summary: `All ${ports.followers.noun}s and how far they are; to those who run the installation the numbers tell of all tenants`,
     permission: READ,
-    responses: { 200: { description: 'All projections', schema: pageOf(projectionBody) } },
+    responses: { 200: { description: 'All of them', schema: pageOf(projectionBody) } },
     async handle({ actor }) {
-      const progress = await ports.store.progress();
+      const progress = (await ports.store.progress()).filter(({ projection }) => ports.followers.isOne(projection));
       const items = await Promise.all(progress.map((one) => bodyOf(one, actor, ports)));
       return { status: 200, body: { items, next: null } };
     },
@@ -79,14 +110,11 @@ const listProjections = (ports: Watch): Endpoint =>
 const getProjection = (ports: Watch): Endpoint =>
   endpoint({
     method: 'GET',
-    path: '/v1/projections/:name',
-    summary: 'How far one projection is',
+    path: `${ports.followers.path}/:name`,
+    summary: `How far one ${ports.followers.noun} is`,
     permission: READ,
     params: byName,
-    responses: {
-      200: { description: 'The projection', schema: projectionBody },
-      404: { description: 'No such projection' },
-    },
+    responses: answersOf(ports),
     handle: async ({ params, actor }) => answerWith(ports, params.name, actor),
   });
 
@@ -98,35 +126,38 @@ const setProjectionState = (
 ): Endpoint =>
   endpoint({
     method: 'POST',
-    path: `/v1/projections/:name/${verb}`,
+    path: `${ports.followers.path}/:name/${verb}`,
     summary,
     permission: OPERATE_INSTALLATION,
     params: byName,
-    responses: {
-      200: { description: 'The projection', schema: projectionBody },
-      404: { description: 'No such projection' },
-    },
+    responses: answersOf(ports),
     async handle({ params, actor }) {
-      await progressOf(ports.store, params.name);
+      await progressOf(ports, params.name);
       await ports.store.setState(params.name, state);
       return answerWith(ports, params.name, actor);
     },
   });
 
 async function answerWith(ports: Watch, name: string, actor: Actor): Promise<EndpointResponse> {
-  return { status: 200, body: await bodyOf(await progressOf(ports.store, name), actor, ports) };
+  return { status: 200, body: await bodyOf(await progressOf(ports, name), actor, ports) };
 }
 
-async function progressOf(store: ProjectionStore, name: string): Promise<ProjectionProgress> {
-  return (await store.progress(name))[0] ?? unknown(name);
+async function progressOf({ store, followers }: Watch, name: string): Promise<ProjectionProgress> {
+  const [progress] = followers.isOne(name) ? await store.progress(name) : [];
+  return progress ?? unknown(name, followers);
 }
+
+const answersOf = ({ followers: { noun } }: Watch): Endpoint['responses'] => ({
+  200: { description: `The ${noun}`, schema: projectionBody },
+  404: { description: `No such ${noun}` },
+});
 
 async function bodyOf(
   progress: ProjectionProgress,
   actor: Actor,
   ports: Watch,
 ): Promise<z.input<typeof projectionBody>> {
-  const declared = ports.projections.find(({ name }) => name === progress.projection);
+  const declared = ports.followers.declared.find(({ name }) => name === progress.projection);
   const isOutdated = declared !== undefined && declared.schemaVersion !== progress.schemaVersion;
   const reached = reachedPosition(progress);
   return {
@@ -150,7 +181,7 @@ type Numbers = Pick<z.input<typeof projectionBody>, 'lagEvents' | 'lagSeconds' |
 
 async function numbersOfAll(
   progress: ProjectionProgress,
-  declared: Projection | undefined,
+  declared: LogSubscription | undefined,
   reached: bigint,
   ports: Watch,
 ): Promise<Numbers> {
@@ -166,7 +197,7 @@ async function numbersOfAll(
 /** What the caller's own tenant waits for: sums over tenants would tell how busy the others are. */
 async function numbersOfTenant(
   { projection }: ProjectionProgress,
-  declared: Projection | undefined,
+  declared: LogSubscription | undefined,
   reached: bigint,
   { signal, deadLetters, clock, actor: { tenant } }: Watch & { readonly actor: Actor },
 ): Promise<Numbers> {
@@ -192,8 +223,11 @@ function rateOf(name: string, position: bigint, { clock, lastLooks }: Watch): nu
 
 /** Throws NotFound `projection.unknown`. */
 export const projectionNamed = (projections: readonly Projection[], wanted: string): Projection =>
-  projections.find(({ name }) => name === wanted) ?? unknown(wanted);
+  projections.find(({ name }) => name === wanted) ?? unknown(wanted, { noun: 'projection', path: '/v1/projections' });
 
-function unknown(name: string): never {
-  throw new NotFound('projection.unknown', `There is no projection ${name}.`, 'GET /v1/projections lists them.');
+function unknown(name: string, { noun, path }: Pick<Followers, 'noun' | 'path'>): never {
+  const [happened, next] = [`There is no ${noun} ${name}.`, `GET ${path} lists them.`];
+  throw noun === 'relay'
+    ? new NotFound('relay.unknown', happened, next)
+    : new NotFound('projection.unknown', happened, next);
 }

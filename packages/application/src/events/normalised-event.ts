@@ -1,5 +1,6 @@
 // An event in the words that other systems read: one flat form, whatever the stream.
-import type { RecordedEvent, ValidationInfo } from './event.ts';
+import { messageId, type OutgoingMessage } from '../ports/message-destination.ts';
+import type { ValidationInfo } from './event.ts';
 
 /** The names are those of the view `groundwork.recorded_event`. */
 export interface NormalisedEvent {
@@ -23,8 +24,8 @@ export interface NormalisedEvent {
   readonly correlation_id: string;
 }
 
-export const normalisedEvent = (event: RecordedEvent): NormalisedEvent => ({
-  event_id: event.part === 0 ? event.id : `${event.id}.${event.part}`,
+export const normalisedEvent = (event: OutgoingMessage): NormalisedEvent => ({
+  event_id: messageId(event),
   aggregate_type: event.stream.type,
   aggregate_id: event.stream.id,
   event_type: event.type,

@@ -1,6 +1,7 @@
 // Where read models and the progress of their projections are kept, together.
 import type { CommandError, NewCommand } from './command-store.ts';
 import type { Projection, Row } from '../projections/projection.ts';
+import type { LogSubscription } from '../projections/log-subscription.ts';
 import { port } from '../port.ts';
 import type { StreamKey } from './event-log.ts';
 
@@ -75,14 +76,16 @@ export interface TenantRow {
 }
 
 export interface ProjectionStore {
-  /** Makes the slices of a projection known; keeps what is there. */
-  register(projection: Projection, slices: number): Promise<void>;
+  /** Makes the slices of a projection known, from behind position `after` on; keeps what is there. */
+  register(projection: LogSubscription, slices: number, after?: bigint): Promise<void>;
 
   /**
    * Slices of the projection that this owner holds or can take (free, or the lease ran out by the database's clock),
    * renewed for `leaseMs`. A fair share: at most `sliceCountMax`.
    */
-  lease(projection: Projection, owner: string, leaseMs: number, sliceCountMax: number): Promise<readonly Slice[]>;
+  lease(projection: LogSubscription, owner: string, leaseMs: number, sliceCountMax: number): Promise<readonly Slice[]>;
+  /** Renews the leases of the slices that this owner holds, and neither takes nor shares any. */
+  renew(projection: LogSubscription, owner: string, leaseMs: number): Promise<void>;
   /**
    * Writes down that the event at this position is about to be tried alone, after so many owners were lost over it:
    * when this one is lost, too, the next finds one more. 0 ends all suspicion. Throws Conflict
@@ -98,7 +101,7 @@ export interface ProjectionStore {
    * when the log no longer holds the event behind which the checkpoint stands.
    */
   advance(
-    projection: Projection,
+    projection: LogSubscription,
     slice: Slice,
     to: bigint,
     work: (tx: ProjectionTransaction) => Promise<void>,
@@ -116,7 +119,7 @@ export interface ProjectionStore {
    * Moves the checkpoints of several slices past events that do not concern them, soon, not durably. The slices that
    * have moved; one that is left out is where another owner put it.
    */
-  pass(projection: Projection, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]>;
+  pass(projection: LogSubscription, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]>;
 
   /**
    * Runs `work` in one transaction while the slice of the stream stands still where it is. Whoever owns the slice

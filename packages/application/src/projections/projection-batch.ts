@@ -3,11 +3,10 @@ import { CodedError } from '@groundwork/domain';
 import { told } from '../commands/command-error.ts';
 import { Misconfigured, Unavailable } from '../errors.ts';
 import type { LoggedEvent, RecordedEvent } from '../events/event.ts';
-import { pause } from '../pause.ts';
 import type { CommandError, NewCommand } from '../ports/command-store.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ParkedStream, ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
-import { EventsFailed, isRowRefused, type Fault } from './event-faults.ts';
+import { EventsFailed, failedAttempt, isRowRefused, type Fault } from './event-faults.ts';
 import { followUpCommands } from './follow-up.ts';
 import type { HandlerCalls } from './handler-calls.ts';
 import type { Projection } from './projection.ts';
@@ -64,13 +63,7 @@ export async function takeEffect(batch: Batch, store: ProjectionStore, retry: Re
       return moved;
     } catch (error) {
       if (error instanceof EventsFailed) {
-        for (const { event, error: cause } of error.faults) {
-          const count = (attempts.get(event.id) ?? 0) + 1;
-          attempts.set(event.id, count);
-          if (count >= retry.attemptsMax) poison.set(event.id, { event, error: cause, attempts: count });
-        }
-        await retry.onRetry();
-        if (error.faults.some(({ event }) => !poison.has(event.id))) await pause(retry.delayMs * 2 ** round);
+        await failedAttempt(error.faults, { attempts, poison, round }, retry);
       } else if (isRowRefused(error)) {
         const event = await firstRefused(batch, store, poison);
         poison.set(event.id, { event, error, attempts: 1 });
@@ -96,7 +89,7 @@ async function effect(
   events: readonly LoggedEvent[],
   poison: ReadonlyMap<string, Fault>,
 ): Promise<void> {
-  const { projection, resumed, waiting } = batch;
+  const { projection, resumed } = batch;
   const halted = new Set(
     (await tx.parked()).filter(({ id }) => id !== resumed?.id).map(({ stream }) => streamKey(stream.tenant, stream)),
   );
@@ -107,7 +100,16 @@ async function effect(
   if (faults.length > 0) throw new EventsFailed(faults);
   await table.store(tx);
   await tx.accept(commands);
-  if (resumed === undefined || poisoned.length > 0) return;
+  if (poisoned.length === 0) await finishResumed(tx, batch);
+}
+
+/** The stream that was taken up goes with the others again, or waits at its next event. */
+export async function finishResumed(
+  tx: ProjectionTransaction,
+  batch: Pick<Batch, 'slice' | 'resumed' | 'waiting'>,
+): Promise<void> {
+  const { resumed, waiting } = batch;
+  if (resumed === undefined) return;
   if (waiting === undefined) await tx.unpark(resumed.id);
   else await tx.park(parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch));
 }
@@ -235,8 +237,12 @@ async function isAccepted(
   return true;
 }
 
-const parkedBy = ({ event, error, attempts }: Fault, { projection, slice, resumed }: Batch): Parked => ({
-  projection: projection.name,
+/** How the stream of a fault is parked. */
+export const parkedBy = (
+  { event, error, attempts }: Fault,
+  { slice, resumed }: Pick<Batch, 'slice' | 'resumed'>,
+): Parked => ({
+  projection: slice.projection,
   slice: slice.slice,
   stream: { tenant: event.tenant, type: event.stream.type, id: event.stream.id },
   position: event.position,

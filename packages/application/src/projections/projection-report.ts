@@ -7,7 +7,15 @@ import type { ProjectionStore } from '../ports/projection-store.ts';
 import { reachedPosition } from './ahead-of-log.ts';
 import type { Projection } from './projection.ts';
 
-export class ProjectionReport {
+/** What a runner tells of its work. */
+export interface SubscriptionReport {
+  retried(): void;
+  /** Events that have taken effect for the first time. */
+  applied(events: readonly LoggedEvent[]): void;
+  publish(): Promise<void>;
+}
+
+export class ProjectionReport implements SubscriptionReport {
   readonly #projection: Projection;
   readonly #ports: { readonly store: ProjectionStore; readonly signal: LogSignal; readonly clock: Clock };
   readonly #labels: { readonly projection: string };
@@ -56,7 +64,6 @@ export class ProjectionReport {
     this.#retries.add(1, this.#labels);
   }
 
-  /** Events that have taken effect for the first time. */
   applied(events: readonly LoggedEvent[]): void {
     const nowMs = this.#ports.clock.now().getTime();
     for (const { recordedAt } of events) {
@@ -76,9 +83,9 @@ export class ProjectionReport {
   }
 }
 
-/** The age of the oldest event that the projection has still to apply, behind the position all its slices reached. */
+/** The age of the oldest event that is still to take effect, behind the position that all slices have reached. */
 export async function lagSecondsOf(
-  { eventTypes }: Projection,
+  { eventTypes }: Pick<Projection, 'eventTypes'>,
   reached: bigint,
   { signal, clock }: { readonly signal: LogSignal; readonly clock: Clock },
 ): Promise<number> {

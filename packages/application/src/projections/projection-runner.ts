@@ -1,4 +1,5 @@
-// Keeps the read model of one projection level with the log: exactly once, in stream order, on any number of workers.
+// Keeps one projection or relay level with the log, in stream order, on any number of workers: rows change exactly
+// once, messages are sent at least once.
 import { CodedError } from '@groundwork/domain';
 import { Conflict } from '../errors.ts';
 import type { LoggedEvent } from '../events/event.ts';
@@ -15,13 +16,17 @@ import { exponential, type RetryDelay } from '../resilience/retry-delay.ts';
 import { batchSpan } from './batch-span.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { pagesAhead } from './pages-ahead.ts';
-import { takeEffect, type Batch, type RetryPolicy } from './projection-batch.ts';
+import type { Batch } from './projection-batch.ts';
 import { refusalOf } from './ahead-of-log.ts';
 import { PROJECTION_RUNNER_DEFAULTS, type ProjectionRunnerSettings } from './projection-runner-settings.ts';
 import { PAGE_OF_SUSPECTS, Suspicion } from './suspicion.ts';
-import { ProjectionReport } from './projection-report.ts';
+import type { SubscriptionReport } from './projection-report.ts';
+import { isRelay, type Relay } from '../relays/relay.ts';
 import { resumeStreams } from './resumed-streams.ts';
+import { retryPolicy } from './retry-policy.ts';
+import { whileRenewed } from './while-renewed.ts';
 import { eventsAhead, partsOf, slicesTogether } from './slices-together.ts';
+import { effectOf, register, reportOf, type Effect } from './subscription-effect.ts';
 import type { Projection } from './projection.ts';
 
 export interface ProjectionRunnerPorts {
@@ -51,11 +56,12 @@ interface Pass {
 type Step = (slice: Slice) => Promise<Slice | undefined>;
 
 export class ProjectionRunner {
-  readonly #projection: Projection;
+  readonly #projection: Projection | Relay;
   readonly #ports: ProjectionRunnerPorts;
   readonly #delayMs: RetryDelay;
   readonly #settings: ProjectionRunnerSettings;
-  readonly #report: ProjectionReport;
+  readonly #effect: Effect;
+  readonly #report: SubscriptionReport;
   readonly #suspicion: Suspicion;
   readonly #logger: Logger;
   /** Slices that failed rest for a while; the others go on. */
@@ -72,7 +78,7 @@ export class ProjectionRunner {
   #lookedAtMs = -Infinity;
 
   constructor(
-    projection: Projection,
+    projection: Projection | Relay,
     ports: ProjectionRunnerPorts,
     settings: Pick<ProjectionRunnerSettings, 'owner'> & Partial<ProjectionRunnerSettings>,
   ) {
@@ -80,7 +86,8 @@ export class ProjectionRunner {
     this.#ports = ports;
     this.#settings = { ...PROJECTION_RUNNER_DEFAULTS, ...settings };
     this.#delayMs = exponential({ initialMs: this.#settings.retryDelayMs, maxMs: this.#settings.retryDelayMaxMs });
-    this.#report = new ProjectionReport(projection, ports);
+    this.#effect = effectOf(projection, ports);
+    this.#report = reportOf(projection, ports);
     const { ownersLostMax, retryDelayMs: delayMs, pollIntervalMs: delayMaxMs, batchSizeMax } = this.#settings;
     this.#suspicion = new Suspicion(ports.store, { ownersLostMax, delayMs, delayMaxMs, batchSizeMax });
     this.#logger = ports.logger.child({ projection: projection.name });
@@ -143,7 +150,7 @@ export class ProjectionRunner {
   /** Renews the leases, takes what is free, and hears what operators decided. */
   async #lookAtSlices(): Promise<void> {
     const { store } = this.#ports;
-    if (!this.#isRegistered) await store.register(this.#projection, this.#settings.slices);
+    if (!this.#isRegistered) await register(this.#projection, this.#settings.slices, this.#ports);
     this.#isRegistered = true;
     this.#held = await this.#lease();
     const [progress] = await store.progress(this.#projection.name);
@@ -158,6 +165,14 @@ export class ProjectionRunner {
   #lease(): Promise<readonly Slice[]> {
     const { owner, leaseMs, sliceCountMax } = this.#settings;
     return this.#ports.store.lease(this.#projection, owner, leaseMs, sliceCountMax);
+  }
+
+  async #renew(): Promise<void> {
+    const { owner, leaseMs } = this.#settings;
+    this.#beat();
+    await this.#ports.store
+      .renew(this.#projection, owner, leaseMs)
+      .catch((error: unknown) => this.#failed('The lease could not be renewed.', error));
   }
 
   #groups(slices: readonly Slice[]): readonly (readonly Slice[])[] {
@@ -266,35 +281,20 @@ export class ProjectionRunner {
     batch: Omit<Batch, 'projection' | 'ids' | 'handlers'>,
     onPark: () => void = () => undefined,
   ): Promise<Slice> {
-    const { store, ids, timeLimit, tracer } = this.#ports;
+    const { timeLimit, tracer } = this.#ports;
     const handlers = new HandlerCalls(timeLimit, this.#settings.handlerTimeoutMs);
-    const whole: Batch = { ...batch, projection: this.#projection, ids, handlers };
-    const take = (): Promise<Slice> => takeEffect(whole, store, this.#retrying(onPark));
-    if (batch.events.length === 0) return take();
-    return tracer.span(`projection ${this.#projection.name}`, () => batchSpan(batch.slice, batch.events), take);
-  }
-
-  #retrying(onPark: () => void): RetryPolicy {
-    const { attemptsMax, retryDelayMs } = this.#settings;
-    return {
-      attemptsMax,
-      delayMs: retryDelayMs,
-      onRetry: async () => {
-        this.#report.retried();
-        // Attempts take time, and whoever loses the slice in between begins to count anew.
-        await this.#lease();
-      },
-      onPark: ({ eventId, eventType, position, error }, cause) => {
-        onPark();
-        this.#logger.error('A stream is parked behind an event that cannot be applied.', {
-          eventId,
-          eventType,
-          position: String(position),
-          code: error.code,
-          error: cause instanceof CodedError ? cause.message : cause,
-        });
-      },
+    const onRetry = async (): Promise<void> => {
+      this.#report.retried();
+      // Attempts take time, and whoever loses the slice in between begins to count anew.
+      await this.#lease();
     };
+    const retry = retryPolicy(this.#settings, { onRetry, onPark, logger: this.#logger });
+    const take = (): Promise<Slice> => this.#effect({ ...batch, handlers }, retry);
+    if (batch.events.length === 0) return take();
+    const [kind, work] = isRelay(this.#projection)
+      ? ['relay', () => whileRenewed(take, this.#settings.leaseMs, () => this.#renew())]
+      : ['projection', take];
+    return tracer.span(`${kind} ${this.#projection.name}`, () => batchSpan(batch.slice, batch.events), work);
   }
 
   #observe({ slice, position }: Slice, events: readonly LoggedEvent[]): void {

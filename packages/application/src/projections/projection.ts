@@ -3,6 +3,7 @@ import type { StreamId } from '@groundwork/domain';
 import type { RecordedEvent } from '../events/event.ts';
 import { port } from '../port.ts';
 import type { ReadPolicy } from './read-policy.ts';
+import type { LogSubscription } from './log-subscription.ts';
 
 /** A column of a read model. `json` holds any JSON value, `exact-json` the text of an ExactJson. */
 export type ColumnType = 'text' | 'text[]' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'exact-json';
@@ -43,7 +44,7 @@ export interface FollowUps<R extends Row = Row> {
  */
 export type ColumnMerge = 'add' | 'first';
 
-export interface Projection<R extends Row = Row> {
+export interface Projection<R extends Row = Row> extends LogSubscription {
   /** `context.noun`, such as `clients.client-list`. */
   readonly name: string;
   /** Grows when table or meaning change; a projection stored under another version has to be rebuilt. */

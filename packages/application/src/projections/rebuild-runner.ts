@@ -139,6 +139,7 @@ const describing = ({ projection, number, schemaVersion, comparison }: Rebuild):
 const registeredBefore = (store: ProjectionStore): ProjectionStore => ({
   register: async () => undefined,
   lease: (...lease) => store.lease(...lease),
+  renew: (...renew) => store.renew(...renew),
   releaseAll: (owner) => store.releaseAll(owner),
   suspect: (...suspect) => store.suspect(...suspect),
   advance: (...advance) => store.advance(...advance),

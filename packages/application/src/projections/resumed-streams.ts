@@ -3,10 +3,10 @@ import type { LoggedEvent } from '../events/event.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { ParkedStream, ProjectionStore, Slice } from '../ports/projection-store.ts';
 import type { Batch } from './projection-batch.ts';
-import type { Projection } from './projection.ts';
+import type { LogSubscription } from './log-subscription.ts';
 
 export interface ResumedStreams {
-  readonly projection: Projection;
+  readonly projection: LogSubscription;
   readonly store: ProjectionStore;
   readonly log: EventLog;
   readonly batchSizeMax: number;
@@ -37,8 +37,10 @@ async function resume(resumed: ParkedStream, slice: Slice, streams: ResumedStrea
   const isApplied = ({ id }: LoggedEvent): boolean => decision !== 'discard' || id !== eventId;
   let page = await behind(position - 1n);
   const [first] = page;
-  // The decision is used up first: an event that ends the process would be taken up again for ever.
-  if (first !== undefined) await take({ slice, events: [], to, resumed, waiting: first }, () => undefined);
+  // The decision is used up first: an event that ends the process would be taken up again for ever. Where the effect is
+  // elsewhere it is not: a destination that is away for a moment must not use it up.
+  if (first !== undefined && streams.projection.table !== undefined)
+    await take({ slice, events: [], to, resumed, waiting: first }, () => undefined);
   for (let isParkedAgain = false; !isParkedAgain;) {
     const last = page.at(-1);
     const next = last === undefined ? [] : await behind(last.position);

@@ -8,6 +8,7 @@ import {
   EventTypeDefinition,
   Ids,
   Projection,
+  Publication,
   RoleDefinition,
   StreamModel,
   streamModel,
@@ -21,6 +22,7 @@ import { MemoryClientQueries } from './adapters/memory-client-queries.ts';
 import { PostgresClientQueries } from './adapters/postgres-client-queries.ts';
 import { clientsRoles } from './clients.roles.ts';
 import type { ClientsSettings } from './clients.settings.ts';
+import { clientAnnouncements } from './features/announce-clients/client-announcements.ts';
 import { clientList } from './features/client-list/client-list.projection.ts';
 import { ClientQueries } from './features/client-list/client-queries.ts';
 import type { ClientRow } from './features/client-list/client-row.ts';
@@ -56,6 +58,7 @@ export const clientsModule = (settings: ClientsSettings): ContainerModule => {
       bind(StreamModel).toConstantValue(streamModel(streamType, recordDecider(noun), recordEventOf));
     }
     bind(Projection).toConstantValue(list);
+    bind(Publication).toConstantValue(clientAnnouncements(list) as Publication);
     bind(ReadModelEntity).toConstantValue(clientEntity);
     bind(MigrationClass).toConstantValue(Clients1763710000000);
     bind(ClientQueries)

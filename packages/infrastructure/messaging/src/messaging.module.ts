@@ -1,5 +1,5 @@
 // Wires the publisher that the settings choose.
-import { EventPublisher, Misconfigured } from '@groundwork/application';
+import { EventPublisher, MessageDestination, Misconfigured } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import { EventBridgePublisher } from './eventbridge/eventbridge-publisher.ts';
 import type { MessagingSettings } from './messaging.settings.ts';
@@ -17,6 +17,9 @@ export const messagingModule = (settings: MessagingSettings): ContainerModule =>
       .inSingletonScope()
       .onDeactivation((publisher: EventBridgePublisher) => publisher.close());
     bind<EventPublisher>(EventPublisher)
+      .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
+      .inSingletonScope();
+    bind<MessageDestination>(MessageDestination)
       .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
       .inSingletonScope();
   });

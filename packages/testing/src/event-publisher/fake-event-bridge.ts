@@ -9,6 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { faultOfSignature } from './request-signature.ts';
 
 export interface PutEventsRequest {
   readonly headers: IncomingHttpHeaders;
@@ -20,11 +21,20 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** Refuses what is not a signed PutEvents; takes every entry unless told otherwise. */
+/** The keys of AWS's own examples: requests have to be signed with them. */
+export const FAKE_AWS_KEYS = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'not-a-secret' } as const;
+const SECRETS = new Map([[FAKE_AWS_KEYS.AWS_ACCESS_KEY_ID, FAKE_AWS_KEYS.AWS_SECRET_ACCESS_KEY]]);
+
+/** What EventBridge itself would refuse. */
+const ENTRIES_MAX = 10;
+const BYTES_MAX = 256 * 1024;
+
+/** Refuses what is not a rightly signed PutEvents within the limits; takes every entry unless told otherwise. */
 export class FakeEventBridge implements AsyncDisposable {
   readonly requests: PutEventsRequest[] = [];
   readonly #server: Server;
   readonly #answers: Answer[] = [];
+  readonly #taken: Readonly<Record<string, string>>[] = [];
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#answer(request, response));
@@ -46,6 +56,11 @@ export class FakeEventBridge implements AsyncDisposable {
     return this.requests.flatMap(({ entries }) => entries.map((entry) => JSON.parse(entry.Detail!) as unknown));
   }
 
+  /** The details of every entry that it has taken, in this order. */
+  takenDetails(): readonly unknown[] {
+    return this.#taken.map((entry) => JSON.parse(entry.Detail!) as unknown);
+  }
+
   /** What the next request is answered; several calls are answered one after the other. */
   answerNext(body: unknown, status = 200): void {
     this.#answers.push({ status, body });
@@ -64,16 +79,30 @@ export class FakeEventBridge implements AsyncDisposable {
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
   }
 
-  #answerTo({ headers }: IncomingMessage, text: string): Answer {
+  #answerTo({ headers, method = '', url = '' }: IncomingMessage, body: string): Answer {
     if (headers['x-amz-target'] !== 'AWSEvents.PutEvents') return refusal('UnknownOperationException');
-    if (!headers.authorization?.startsWith('AWS4-HMAC-SHA256 ')) return refusal('MissingAuthenticationToken');
-    const { Entries: entries } = JSON.parse(text) as { Entries: PutEventsRequest['entries'] };
+    const fault = faultOfSignature({ method, url, headers, body }, SECRETS);
+    if (fault !== undefined) return refusal(fault, 403);
+    const { Entries: entries } = JSON.parse(body) as { Entries: PutEventsRequest['entries'] };
+    if (entries.length > ENTRIES_MAX || bytesOf(entries) >= BYTES_MAX) return refusal('ValidationException');
     this.requests.push({ headers, entries });
-    return this.#answers.shift() ?? { status: 200, body: allTaken(entries.length) };
+    const answer = this.#answers.shift() ?? { status: 200, body: allTaken(entries.length) };
+    const { Entries: answers = [] } = answer.body as { Entries?: readonly { EventId?: string }[] };
+    this.#taken.push(...entries.filter((_, index) => answers[index]?.EventId !== undefined));
+    return answer;
   }
 }
 
-const refusal = (type: string): Answer => ({ status: 400, body: { __type: type, message: 'Refused.' } });
+const refusal = (type: string, status = 400): Answer => ({ status, body: { __type: type, message: 'Refused.' } });
+
+/** As AWS counts them. */
+const bytesOf = (entries: PutEventsRequest['entries']): number =>
+  entries
+    .map(
+      ({ Source = '', DetailType = '', Detail = '', Time }) =>
+        (Time === undefined ? 0 : 14) + Buffer.byteLength(Source + DetailType + Detail),
+    )
+    .reduce((sum, bytes) => sum + bytes, 0);
 
 const allTaken = (count: number) => ({
   FailedEntryCount: 0,

@@ -63,8 +63,9 @@ export const noteCount: Projection = upsertProjection({
 
 /** The same store, some of whose methods are others. */
 export const storeWith = (store: ProjectionStore, changed: Partial<ProjectionStore>): ProjectionStore => ({
-  register: (projection, slices) => store.register(projection, slices),
+  register: (...register) => store.register(...register),
   lease: (projection, owner, leaseMs, max) => store.lease(projection, owner, leaseMs, max),
+  renew: (projection, owner, leaseMs) => store.renew(projection, owner, leaseMs),
   suspect: (slice, position, ownersLost) => store.suspect(slice, position, ownersLost),
   releaseAll: (owner) => store.releaseAll(owner),
   advance: (projection, slice, to, work) => store.advance(projection, slice, to, work),

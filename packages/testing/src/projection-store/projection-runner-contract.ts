@@ -10,6 +10,7 @@ import { describeParking } from './parking.ts';
 import { noteList, noteTypes, type MakeProjectionStore, type ProjectionStoreUnderTest } from './projection-fixture.ts';
 import { describeRebuilding } from './rebuilding.ts';
 import { describeRebuildingAStream } from './rebuilding-a-stream.ts';
+import { describeRelaying } from './relaying.ts';
 import { describeSeveralWorkers } from './several-workers.ts';
 import { describeSplittingProjections } from './splitting.ts';
 import { describeTransientFaults } from './transient-faults.ts';
@@ -33,6 +34,7 @@ export function describeProjectionRunner(name: string, make: MakeProjectionStore
     describeTransientFaults(() => ports);
     describeRebuilding(() => ports);
     describeRebuildingAStream(() => ports);
+    describeRelaying(() => ports);
     describeSeveralWorkers(() => ports);
     describeSplittingProjections(() => ports);
   });

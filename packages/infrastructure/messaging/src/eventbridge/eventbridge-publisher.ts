@@ -1,12 +1,19 @@
-// Publishes events to Amazon EventBridge.
+// Publishes events and messages to Amazon EventBridge.
 import type { EventBridgeClient, PutEventsCommandOutput, PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
 import {
   EventsNotPublished,
+  InvalidInput,
+  messageId,
+  Refused,
   type EventPublisher,
   type LoggedEvent,
+  type MessageDestination,
+  type OutgoingMessage,
   type UnpublishedEvent,
+  type UnsentMessage,
 } from '@groundwork/application';
-import { messageOf, requestsOf, type Message } from './messages.ts';
+import { messageOf, orderKeyOf, requestsOf, type Message } from './messages.ts';
+import { isRefusedEntry, isRefusedRequest } from './refusals.ts';
 
 // The SDK waits for ever by default.
 const CONNECTION_TIMEOUT_MS = 2_000;
@@ -25,8 +32,15 @@ interface Bridge {
   put(entries: PutEventsRequestEntry[]): Promise<PutEventsCommandOutput>;
 }
 
-/** One request after the other, and none after one that failed. The AWS SDK is loaded when the first is sent. */
-export class EventBridgePublisher implements EventPublisher {
+/** What the bus has said about the entries that it has not taken. */
+interface Answer {
+  readonly failed: readonly (UnpublishedEvent & { readonly isRefused: boolean })[];
+  readonly cause?: unknown;
+}
+
+/** One request after the other. The AWS SDK is loaded when the first is sent. */
+export class EventBridgePublisher implements EventPublisher, MessageDestination {
+  readonly name = 'eventbridge';
   readonly #settings: EventBridgeSettings;
   #bridge: Promise<Bridge> | undefined;
 
@@ -34,39 +48,96 @@ export class EventBridgePublisher implements EventPublisher {
     this.#settings = settings;
   }
 
+  /** After a request that failed nothing more is sent. */
   async publish(events: readonly LoggedEvent[]): Promise<void> {
     const requests = requestsOf(
       events.flatMap(({ parts }) => parts.map((part) => messageOf(part, this.#settings.bus))),
     );
     for (const [index, messages] of requests.entries()) {
-      const { failed, cause } = await this.#send(messages);
+      const { failed, cause } = await this.#put(messages);
       if (failed.length === 0) continue;
       const behind = requests.slice(index + 1).flatMap((later) => later.map(({ eventId }) => eventId));
       const untried = new Set(behind.filter((id) => failed.every(({ eventId }) => eventId !== id)));
-      throw new EventsNotPublished(failed, [...untried], { cause });
+      const named = failed.map(({ eventId, reason }) => ({ eventId, reason }));
+      throw new EventsNotPublished(named, [...untried], { cause });
     }
+  }
+
+  /** After a failure that passes nothing more is sent; what is refused holds back its own stream only. */
+  async send(messages: readonly OutgoingMessage[]): Promise<readonly UnsentMessage[]> {
+    const { messages: sendable, unsent } = this.#sendable(messages);
+    const held = new Set<string>();
+    let isOver = false;
+    for (const request of requestsOf(sendable)) {
+      const open = isOver ? [] : request.filter(({ orderKey }) => !held.has(orderKey));
+      unsent.push(...request.filter((one) => !open.includes(one)).map(({ eventId }) => untried(eventId)));
+      if (open.length === 0) continue;
+      const { failed, cause } = await this.#put(open);
+      for (const { eventId, reason, isRefused } of failed) {
+        unsent.push({ messageId: eventId, cause: notTaken(reason, cause), isRefused });
+        held.add(open.find((one) => one.eventId === eventId)!.orderKey);
+      }
+      isOver ||= failed.some(({ isRefused }) => !isRefused);
+    }
+    return unsent;
   }
 
   async close(): Promise<void> {
     (await this.#bridge)?.client.destroy();
   }
 
-  async #send(messages: readonly Message[]): Promise<{ failed: readonly UnpublishedEvent[]; cause?: unknown }> {
+  /** A message that no request can hold is refused, and what is behind it in its stream waits. */
+  #sendable(messages: readonly OutgoingMessage[]): { messages: readonly Message[]; unsent: UnsentMessage[] } {
+    const unsent: UnsentMessage[] = [];
+    const held = new Set<string>();
+    const sendable = messages.flatMap((message) => {
+      if (held.has(orderKeyOf(message))) {
+        unsent.push(untried(messageId(message)));
+        return [];
+      }
+      try {
+        return [messageOf(message, this.#settings.bus)];
+      } catch (cause) {
+        if (!(cause instanceof InvalidInput)) throw cause;
+        held.add(orderKeyOf(message));
+        unsent.push({ messageId: messageId(message), cause, isRefused: true });
+        return [];
+      }
+    });
+    return { messages: sendable, unsent };
+  }
+
+  async #put(messages: readonly Message[]): Promise<Answer> {
     const { put } = await (this.#bridge ??= connected(this.#settings));
     try {
       const { Entries: answers = [] } = await put(messages.map(({ entry }) => entry));
       // Taken is what the bus has given an id of its own.
       const failed = messages.flatMap(({ eventId }, index) => {
-        const { EventId, ErrorCode = 'NoAnswer', ErrorMessage = 'the bus did not say why' } = answers[index] ?? {};
-        return EventId === undefined ? [{ eventId, reason: `${ErrorCode}: ${ErrorMessage}` }] : [];
+        const { EventId, ErrorCode, ErrorMessage = 'the bus did not say why' } = answers[index] ?? {};
+        if (EventId !== undefined) return [];
+        const isRefused = ErrorCode !== undefined && isRefusedEntry(ErrorCode);
+        return [{ eventId, reason: `${ErrorCode ?? 'NoAnswer'}: ${ErrorMessage}`, isRefused }];
       });
       return { failed };
     } catch (cause) {
       const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-      return { failed: messages.map(({ eventId }) => ({ eventId, reason })), cause };
+      const isRefused = isRefusedRequest(cause);
+      return { failed: messages.map(({ eventId }) => ({ eventId, reason, isRefused })), cause };
     }
   }
 }
+
+/** Told to operators: what AWS says of an entry names no payload. */
+const notTaken = (reason: string, cause: unknown): Refused =>
+  new Refused(
+    'messaging.entry-refused',
+    `PutEvents answered ${reason}`,
+    "See the error codes of PutEvents in EventBridge's documentation.",
+    {},
+    { cause },
+  );
+
+const untried = (id: string): UnsentMessage => ({ messageId: id, cause: undefined, isRefused: false });
 
 async function connected({ region, endpoint }: EventBridgeSettings): Promise<Bridge> {
   const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge');

@@ -1,6 +1,6 @@
 // How events become entries of PutEvents, and how many of them go into one request.
 import type { PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
-import { InvalidInput, normalisedEvent, type RecordedEvent } from '@groundwork/application';
+import { InvalidInput, messageId, normalisedEvent, type OutgoingMessage } from '@groundwork/application';
 import { streamName } from '@groundwork/domain';
 
 const SOURCE = 'groundwork';
@@ -12,22 +12,25 @@ const TIME_BYTES = 14;
 
 export interface Message {
   readonly eventId: string;
-  /** Tenant and stream: what has to stay in order. */
   readonly orderKey: string;
   readonly entry: PutEventsRequestEntry;
   /** As AWS counts it. */
   readonly bytes: number;
 }
 
+/** What has to stay in order: a stream of a tenant. */
+export const orderKeyOf = ({ tenant, stream }: Pick<OutgoingMessage, 'tenant' | 'stream'>): string =>
+  `${tenant}/${streamName(stream)}`;
+
 /** Throws InvalidInput `messaging.event-too-large`. */
-export function messageOf(event: RecordedEvent, bus: string): Message {
+export function messageOf(event: OutgoingMessage, bus: string): Message {
   const detailType = `${pascalCase(event.stream.type)}Changed`;
   const detail = JSON.stringify(normalisedEvent(event));
   const bytes = TIME_BYTES + Buffer.byteLength(SOURCE) + Buffer.byteLength(detailType) + Buffer.byteLength(detail);
   if (bytes >= REQUEST_BYTES_LIMIT) throw tooLarge(event, bytes);
   return {
-    eventId: event.id,
-    orderKey: `${event.tenant}/${streamName(event.stream)}`,
+    eventId: messageId(event),
+    orderKey: orderKeyOf(event),
     entry: { EventBusName: bus, Source: SOURCE, DetailType: detailType, Detail: detail, Time: event.occurredAt },
     bytes,
   };
@@ -59,7 +62,7 @@ const pascalCase = (kebab: string): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 
-const tooLarge = (event: RecordedEvent, bytes: number): InvalidInput =>
+const tooLarge = (event: OutgoingMessage, bytes: number): InvalidInput =>
   new InvalidInput(
     'messaging.event-too-large',
     `Event ${event.id} takes ${bytes} bytes; EventBridge takes less than ${REQUEST_BYTES_LIMIT}.`,

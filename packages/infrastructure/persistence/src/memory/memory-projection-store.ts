@@ -18,11 +18,13 @@ import {
   type Row,
   type Slice,
   type StreamKey,
+  type LogSubscription,
   type TenantRow,
 } from '@groundwork/application';
 import { outdated } from '../outdated-read-model.ts';
 import { countLostOwner, NO_LOSSES, type Losses } from './lost-owners.ts';
 import { sliceOfStream } from './memory-event-store.ts';
+import { checkpointMoved, locked } from './slice-lock.ts';
 import { refuseUnfitRow } from './row-check.ts';
 import { upsertRows, versionOf } from './row-merge.ts';
 
@@ -63,13 +65,14 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     this.#commands = commands;
   }
 
-  async register(projection: Projection, slices: number): Promise<void> {
+  async register(projection: LogSubscription, slices: number, after = 0n): Promise<void> {
     if (this.projections.has(projection.name)) return;
-    this.projections.set(projection.name, unbegunProjection(projection.schemaVersion, slices, this.#clock.now()));
+    const known = unbegunProjection(projection.schemaVersion, slices, this.#clock.now(), after);
+    this.projections.set(projection.name, known);
   }
 
   async lease(
-    projection: Projection,
+    projection: LogSubscription,
     owner: string,
     leaseMs: number,
     sliceCountMax: number,
@@ -90,6 +93,12 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     return known.slices.flatMap((slice, index) => (held.includes(slice) ? [sliceOf(projection, known, index)] : []));
   }
 
+  async renew(projection: LogSubscription, owner: string, leaseMs: number): Promise<void> {
+    const leaseUntilMs = this.#clock.now().getTime() + leaseMs;
+    const { slices } = this.#known(projection.name);
+    for (const slice of slices.filter((one) => one.owner === owner)) slice.leaseUntilMs = leaseUntilMs;
+  }
+
   async suspect(slice: Slice, position: bigint, ownersLost: number): Promise<Slice> {
     const state = this.#known(slice.projection).slices[slice.slice]!;
     if (state.epoch !== slice.epoch) throw checkpointMoved(slice, state);
@@ -104,7 +113,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async advance(
-    projection: Projection,
+    projection: LogSubscription,
     slice: Slice,
     to: bigint,
     work: (tx: ProjectionTransaction) => Promise<void>,
@@ -122,7 +131,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
 
   /** What the work changes takes effect at its end, or not at all. */
   async #committed(
-    projection: Projection,
+    projection: LogSubscription,
     slice: Slice,
     known: KnownProjection,
     work: (tx: ProjectionTransaction) => Promise<void>,
@@ -167,7 +176,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
     return this.advance(projection, slice, to, (tx) => upsertRows(tx, projection, rows));
   }
 
-  async pass(projection: Projection, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]> {
+  async pass(projection: LogSubscription, slices: readonly Slice[], to: bigint): Promise<readonly Slice[]> {
     const moves = slices.map((slice) => this.advance(projection, slice, to, async () => undefined).catch(() => []));
     return (await Promise.all(moves)).flat();
   }
@@ -240,7 +249,12 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
       .map(([, row]) => row);
   }
 
-  #transaction(projection: Projection, slice: Slice, known: KnownProjection, changes: Changes): ProjectionTransaction {
+  #transaction(
+    projection: LogSubscription,
+    slice: Slice,
+    known: KnownProjection,
+    changes: Changes,
+  ): ProjectionTransaction {
     const rowAt = (at: string): Row | undefined => (changes.rows.has(at) ? changes.rows.get(at) : known.rows.get(at));
     return {
       parked: async () => withChanges(known.parked, changes).filter((parked) => parked.slice === slice.slice),
@@ -250,8 +264,8 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
       },
       store: async (tenant, rows, removedKeys) => {
         for (const row of rows) {
-          refuseUnfitRow(projection.table, row);
-          const at = rowKey(tenant, String(row[projection.table.key]));
+          refuseUnfitRow(projection.table!, row);
+          const at = rowKey(tenant, String(row[projection.table!.key]));
           if (versionOf(rowAt(at)) <= versionOf(row)) changes.rows.set(at, { ...row });
         }
         for (const key of removedKeys) changes.rows.set(rowKey(tenant, key), undefined);
@@ -281,11 +295,16 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 }
 
-export const unbegunProjection = (schemaVersion: number, slices: number, updatedAt: Date): KnownProjection => ({
+export const unbegunProjection = (
+  schemaVersion: number,
+  slices: number,
+  updatedAt: Date,
+  position = 0n,
+): KnownProjection => ({
   schemaVersion,
   state: 'running',
   slices: Array.from({ length: slices }, () => ({
-    position: 0n,
+    position,
     epoch: 0,
     owner: undefined,
     leaseUntilMs: 0,
@@ -297,24 +316,12 @@ export const unbegunProjection = (schemaVersion: number, slices: number, updated
   rows: new Map(),
 });
 
-/** Runs the work when nobody else is at work on these slices. */
-export async function locked<T>(slices: readonly SliceState[], work: () => Promise<T>): Promise<T> {
-  const before = Promise.all(slices.map(({ unlocked }) => unlocked));
-  const running = before.then(work);
-  const over = running.then(
-    () => undefined,
-    () => undefined,
-  );
-  for (const slice of slices) slice.unlocked = over;
-  return running;
-}
-
 function withChanges(parked: readonly ParkedStream[], { parked: changed }: Changes): readonly ParkedStream[] {
   const others = parked.filter(({ id }) => !changed.has(id));
   return [...others, ...[...changed.values()].filter((one) => one !== undefined)];
 }
 
-const sliceOf = (projection: Projection, { slices }: KnownProjection, slice: number): Slice => ({
+const sliceOf = (projection: LogSubscription, { slices }: KnownProjection, slice: number): Slice => ({
   projection: projection.name,
   slice,
   slices: slices.length,
@@ -333,12 +340,3 @@ const rowKey = (tenant: string, key: string): string => `${tenant}/${key}`;
 
 export const isSameStream = (a: StreamKey, b: StreamKey): boolean =>
   a.tenant === b.tenant && a.type === b.type && a.id === b.id;
-
-const checkpointMoved = (slice: Slice, { position, epoch }: SliceState): Conflict =>
-  new Conflict(
-    'projection.checkpoint-moved',
-    `Slice ${slice.slice} of ${slice.projection} was expected at ${slice.position} under epoch ${slice.epoch} ` +
-      `and is at ${position} under epoch ${epoch}.`,
-    'Another worker went on with the slice; take the lease again.',
-    { projection: slice.projection, slice: slice.slice },
-  );

@@ -16,12 +16,8 @@ import {
 import { isDeepStrictEqual } from 'node:util';
 import { nothingToRollBack, rebuildOpen, unknownProjection } from '../unmade-rebuild.ts';
 import { NO_LOSSES } from './lost-owners.ts';
-import {
-  locked,
-  unbegunProjection,
-  type KnownProjection,
-  type MemoryProjectionStore,
-} from './memory-projection-store.ts';
+import { unbegunProjection, type KnownProjection, type MemoryProjectionStore } from './memory-projection-store.ts';
+import { locked } from './slice-lock.ts';
 
 const HOLD_MS_MAX = 2_000;
 const LOOK_INTERVAL_MS = 1;

@@ -18,6 +18,7 @@ import { Snapshots1763700200000 } from './migrations/1763700200000-snapshots.ts'
 import { Rebuilds1763700700000 } from './migrations/1763700700000-rebuilds.ts';
 import { RebuildSwitch1763700710000 } from './migrations/1763700710000-rebuild-switch.ts';
 import { Tenants1763700800000 } from './migrations/1763700800000-tenants.ts';
+import { Relays1763704700000 } from './migrations/1763704700000-relays.ts';
 import { UnusedRights1763704610000 } from './migrations/1763704610000-unused-rights.ts';
 import { ReadLogPage1763706200000 } from './migrations/1763706200000-read-log-page.ts';
 import { UnusedSlices1763706210000 } from './migrations/1763706210000-unused-slices.ts';
@@ -47,6 +48,7 @@ export const PLATFORM_MIGRATIONS: readonly MigrationType[] = [
   DeclaredIndexes1763704200000,
   ClosedShapes1763704600000,
   UnusedRights1763704610000,
+  Relays1763704700000,
   ReadLogPage1763706200000,
   UnusedSlices1763706210000,
 ];

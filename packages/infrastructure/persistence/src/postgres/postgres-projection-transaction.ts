@@ -24,12 +24,12 @@ import {
 
 export class PostgresProjectionTransaction implements ProjectionTransaction {
   readonly #transaction: Transaction;
-  readonly #table: ReadModelTable;
+  readonly #table: ReadModelTable | undefined;
   readonly #slice: Slice;
   #tenant: string | undefined;
   #hasAccepted = false;
 
-  constructor(transaction: Transaction, table: ReadModelTable, slice: Slice) {
+  constructor(transaction: Transaction, table: ReadModelTable | undefined, slice: Slice) {
     this.#transaction = transaction;
     this.#table = table;
     this.#slice = slice;
@@ -51,19 +51,21 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
 
   async load(tenant: string, keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
     await this.#enter(tenant);
-    const rows = await this.#transaction.query(loadStatement(this.#table, tenant, keys));
-    return new Map(rows.map((row) => [String(row[this.#table.key]), rowOf(this.#table, row)]));
+    const table = this.#ownTable();
+    const rows = await this.#transaction.query(loadStatement(table, tenant, keys));
+    return new Map(rows.map((row) => [String(row[table.key]), rowOf(table, row)]));
   }
 
   async store(tenant: string, rows: readonly Row[], removedKeys: readonly string[]): Promise<void> {
     await this.#enter(tenant);
+    const table = this.#ownTable();
     try {
-      for (const chunk of jsonChunks(rows.map((row) => storableRow(this.#table, row)))) {
-        await this.#transaction.query(storeStatement(this.#table, tenant, chunk));
+      for (const chunk of jsonChunks(rows.map((row) => storableRow(table, row)))) {
+        await this.#transaction.query(storeStatement(table, tenant, chunk));
       }
-      if (removedKeys.length > 0) await this.#transaction.query(removeStatement(this.#table, tenant, removedKeys));
+      if (removedKeys.length > 0) await this.#transaction.query(removeStatement(table, tenant, removedKeys));
     } catch (error) {
-      throw isDataRefused(error) ? rowRefused(error, this.#table) : error;
+      throw isDataRefused(error) ? rowRefused(error, table) : error;
     }
   }
 
@@ -112,6 +114,11 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
       throw isDataRefused(error) ? rowRefused(error, COMMANDS) : error;
     }
     this.#hasAccepted = true;
+  }
+
+  #ownTable(): ReadModelTable {
+    if (this.#table !== undefined) return this.#table;
+    throw new Error(`${this.#slice.projection} keeps no rows.`);
   }
 
   async #enter(tenant: string): Promise<void> {
