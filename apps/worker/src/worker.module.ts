@@ -13,6 +13,8 @@ import {
   Ids,
   Logger,
   LogSignal,
+  MessageBus,
+  MessageSubscriber,
   Metrics,
   port,
   Projection,
@@ -28,6 +30,7 @@ import type { PlatformSettings, WorkerSettings } from '@groundwork/configuration
 import { ContainerModule } from 'inversify';
 import { eventPumps } from './event-pumps.ts';
 import { LogWatch } from './log-watch.ts';
+import { MessageSubscriptions } from './message-subscriptions.ts';
 import type { WorkerLoop } from './worker-loop.ts';
 import { workerLoops } from './worker-loops.ts';
 import { Worker } from './worker.ts';
@@ -38,6 +41,7 @@ const RESTART_DELAY_MAX_MS = 30_000;
 type WorkerLoops = readonly WorkerLoop[];
 const WorkerLoops = port<WorkerLoops>('WorkerLoops');
 const EventPumps = port<WorkerLoops>('EventPumps');
+const Messages = port<WorkerLoops>('Messages');
 
 type Bind = Parameters<ConstructorParameters<typeof ContainerModule>[0]>[0]['bind'];
 
@@ -98,6 +102,7 @@ export const workerModule = ({
       [{ serviceIdentifier: Projection, isMultiple: true }, ProjectionStore, EventLog, TimeLimit],
     );
     bindPumps(bind, settings, environment === 'production');
+    bindMessages(bind);
     bindWatchAndWorker(bind, settings);
   });
 
@@ -130,12 +135,24 @@ function bindPumps(bind: Bind, { pumps: isAllowed }: WorkerSettings, isProductio
     .inSingletonScope();
 }
 
+/** Nobody connects to a broker for nothing. */
+function bindMessages(bind: Bind): void {
+  bind<WorkerLoops>(Messages)
+    .toResolvedValue(
+      (bus: MessageBus, clock: Clock, logger: Logger, subscribers: MessageSubscriber[]) =>
+        subscribers.length === 0 ? [] : [new MessageSubscriptions({ bus, clock, logger }, subscribers)],
+      [MessageBus, Clock, Logger, { serviceIdentifier: MessageSubscriber, isMultiple: true }],
+    )
+    .inSingletonScope();
+}
+
 function bindWatchAndWorker(bind: Bind, settings: WorkerSettings): void {
   bind(LogWatch)
     .toResolvedValue(
       (
         loops: WorkerLoops,
         pumps: WorkerLoops,
+        messages: WorkerLoops,
         signal: LogSignal,
         store: ProjectionStore,
         queue: CommandQueue,
@@ -144,19 +161,26 @@ function bindWatchAndWorker(bind: Bind, settings: WorkerSettings): void {
         metrics: Metrics,
       ) => {
         const ports = { signal, store, queue, clock, logger: logger.child({ context: 'log-watch' }), metrics };
-        return new LogWatch([...loops, ...pumps], ports, settings);
+        return new LogWatch([...loops, ...pumps, ...messages], ports, settings);
       },
-      [WorkerLoops, EventPumps, LogSignal, ProjectionStore, CommandQueue, Clock, Logger, Metrics],
+      [WorkerLoops, EventPumps, Messages, LogSignal, ProjectionStore, CommandQueue, Clock, Logger, Metrics],
     )
     .inSingletonScope();
   bind<HealthCheck>(HealthCheck).toService(LogWatch);
   bind(Worker)
     .toResolvedValue(
-      (loops: WorkerLoops, pumps: WorkerLoops, watch: LogWatch, logger: Logger, metrics: Metrics) => {
+      (
+        loops: WorkerLoops,
+        pumps: WorkerLoops,
+        messages: WorkerLoops,
+        watch: LogWatch,
+        logger: Logger,
+        metrics: Metrics,
+      ) => {
         const delays = { restartDelayMs: RESTART_DELAY_MS, restartDelayMaxMs: RESTART_DELAY_MAX_MS };
-        return new Worker([...loops, ...pumps, watch], { logger, metrics, ...delays });
+        return new Worker([...loops, ...pumps, ...messages, watch], { logger, metrics, ...delays });
       },
-      [WorkerLoops, EventPumps, LogWatch, Logger, Metrics],
+      [WorkerLoops, EventPumps, Messages, LogWatch, Logger, Metrics],
     )
     .inSingletonScope();
 }

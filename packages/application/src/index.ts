@@ -151,6 +151,7 @@ export {
   type OutgoingMessage,
   type UnsentMessage,
 } from './ports/message-destination.ts';
+export { MessageSubscriber } from './ports/message-subscriber.ts';
 export { Metrics, type Counter, type Gauge, type Histogram, type MetricLabels } from './ports/metrics.ts';
 export {
   DeadLetters,

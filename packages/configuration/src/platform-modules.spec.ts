@@ -50,6 +50,7 @@ const MANY = [
   'EventTypeDefinition',
   'HealthCheck',
   'MessageDestination',
+  'MessageSubscriber',
   'Projection',
   'Publication',
   'RoleDefinition',

@@ -44,6 +44,8 @@ export {
   type ProjectionStoreUnderTest,
 } from './projection-store/projection-fixture.ts';
 export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
+export { BrokerServer, hasBrokerServer, type BrokerName } from './broker-server.ts';
+export { TcpLink } from './tcp-link.ts';
 export { VmTimeLimit } from './vm-time-limit.ts';
 export { PlainResilience } from './plain-resilience.ts';
 export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

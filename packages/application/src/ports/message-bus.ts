@@ -92,7 +92,8 @@ export interface QueueFacts {
   readonly name: string;
   /** Not yet handed to a consumer. */
   readonly waiting: number;
-  readonly consumers: number;
+  /** Undefined where the broker cannot tell. */
+  readonly consumers: number | undefined;
   readonly deadLetters: number;
 }
 

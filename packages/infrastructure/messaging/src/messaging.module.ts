@@ -1,28 +1,64 @@
-// Wires the publisher that the settings choose.
-import { EventPublisher, MessageDestination, Misconfigured } from '@groundwork/application';
+// Wires the publisher and the message bus that the settings choose.
+import {
+  EventPublisher,
+  HealthCheck,
+  Logger,
+  MessageBus,
+  MessageDestination,
+  Metrics,
+  Misconfigured,
+} from '@groundwork/application';
 import { ContainerModule } from 'inversify';
+import { brokerOf } from './bus/broker-of.ts';
+import { BrokeredMessageBus } from './bus/brokered-message-bus.ts';
 import { EventBridgePublisher } from './eventbridge/eventbridge-publisher.ts';
-import type { MessagingSettings } from './messaging.settings.ts';
+import { chosenBus, type MessagingSettings } from './messaging.settings.ts';
 
-/** Without a region everything works but publishing, which is refused by name. */
+type Bind = Parameters<ConstructorParameters<typeof ContainerModule>[0]>[0]['bind'];
+
+/** Nothing connects, and no driver is loaded, before it is used. */
 export const messagingModule = (settings: MessagingSettings): ContainerModule =>
   new ContainerModule(({ bind }) => {
-    const { eventbridgeRegion: region, eventbridgeEndpoint: endpoint, eventbridgeBus: bus } = settings;
-    if (region === undefined) {
-      bind<EventPublisher>(EventPublisher).toConstantValue({ publish: () => Promise.reject(regionMissing()) });
-      return;
-    }
-    bind(EventBridgePublisher)
-      .toResolvedValue(() => new EventBridgePublisher({ region, endpoint, bus }))
-      .inSingletonScope()
-      .onDeactivation((publisher: EventBridgePublisher) => publisher.close());
-    bind<EventPublisher>(EventPublisher)
-      .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
-      .inSingletonScope();
-    bind<MessageDestination>(MessageDestination)
-      .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
-      .inSingletonScope();
+    bindPublisher(bind, settings);
+    bindBus(bind, settings);
   });
+
+/** Without a region everything works but publishing, which is refused by name. */
+function bindPublisher(bind: Bind, settings: MessagingSettings): void {
+  const { eventbridgeRegion: region, eventbridgeEndpoint: endpoint, eventbridgeBus: bus } = settings;
+  if (region === undefined) {
+    bind<EventPublisher>(EventPublisher).toConstantValue({ publish: () => Promise.reject(regionMissing()) });
+    return;
+  }
+  bind(EventBridgePublisher)
+    .toResolvedValue(() => new EventBridgePublisher({ region, endpoint, bus }))
+    .inSingletonScope()
+    .onDeactivation((publisher: EventBridgePublisher) => publisher.close());
+  bind<EventPublisher>(EventPublisher)
+    .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
+    .inSingletonScope();
+  bind<MessageDestination>(MessageDestination)
+    .toResolvedValue((publisher: EventBridgePublisher) => publisher, [EventBridgePublisher])
+    .inSingletonScope();
+}
+
+function bindBus(bind: Bind, settings: MessagingSettings): void {
+  bind<MessageBus>(MessageBus)
+    .toResolvedValue(
+      (logger: Logger, metrics: Metrics) => new BrokeredMessageBus(brokerOf(settings), { logger, metrics }),
+      [Logger, Metrics],
+    )
+    .inSingletonScope()
+    .onDeactivation((bus) => bus.close());
+  if (chosenBus(settings) === 'memory') return;
+  // Requests are answered without it, and what should be sent waits: a broker that is away makes nobody unready.
+  bind<HealthCheck>(HealthCheck)
+    .toResolvedValue(
+      (bus: MessageBus) => ({ name: 'message-bus', isVital: false, check: () => bus.ping() }),
+      [MessageBus],
+    )
+    .inSingletonScope();
+}
 
 const regionMissing = (): Misconfigured =>
   new Misconfigured(

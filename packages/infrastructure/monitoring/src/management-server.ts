@@ -118,13 +118,15 @@ export class HttpManagementServer implements ManagementServer {
 
   async #ready(verbose: boolean, json: boolean): Promise<Answer> {
     const checks = await this.#parts.readiness.outcomes();
-    const running = { name: 'running', failure: this.#stage === 'running' ? undefined : this.#stage, seconds: 0 };
-    const outcomes = [running, ...checks];
-    const ready = outcomes.every(({ failure }) => failure === undefined);
+    const stage = this.#stage === 'running' ? undefined : this.#stage;
+    const outcomes = [{ name: 'running', failure: stage, isVital: true, seconds: 0 }, ...checks];
+    const ready = outcomes.every(({ failure, isVital }) => failure === undefined || !isVital);
+    const isWhole = outcomes.every(({ failure }) => failure === undefined);
     const status = ready ? 200 : 503;
-    if (json) return { status, body: { status: ready ? 'ready' : 'not-ready', checks: outcomes.map(checkBody) } };
+    const word = isWhole ? 'ready' : ready ? 'degraded' : 'not-ready';
+    if (json) return { status, body: { status: word, checks: outcomes.map(checkBody) } };
     if (ready && !verbose) return plainAnswer(200, 'ok');
-    return plainAnswer(status, [...outcomes.map(checkLine), ready ? 'ready' : 'not ready'].join('\n'));
+    return plainAnswer(status, [...outcomes.map(checkLine), word.replace('-', ' ')].join('\n'));
   }
 
   async #setLevel(request: IncomingMessage): Promise<Answer> {
@@ -153,12 +155,13 @@ const LOOPBACK_ONLY: Answer = {
 
 const plainAnswer = (status: number, text: string): Answer => ({ status, body: `${text}\n` });
 
-const checkLine = ({ name, failure }: CheckOutcome): string =>
-  failure === undefined ? `[+] ${name} ok` : `[-] ${name}: ${failure}`;
+const checkLine = ({ name, failure, isVital }: CheckOutcome): string =>
+  failure === undefined ? `[+] ${name} ok` : `[${isVital ? '-' : '~'}] ${name}: ${failure}`;
 
-const checkBody = ({ name, failure, seconds }: CheckOutcome): object => ({
+const checkBody = ({ name, failure, isVital, seconds }: CheckOutcome): object => ({
   name,
   healthy: failure === undefined,
+  ...(isVital ? {} : { vital: false }),
   failure,
   seconds,
 });

@@ -10,6 +10,8 @@ export interface CheckOutcome {
   readonly name: string;
   /** What is wrong; undefined when healthy. */
   readonly failure: string | undefined;
+  /** Whether its failure makes the process unready. */
+  readonly isVital: boolean;
   readonly seconds: number;
 }
 
@@ -48,7 +50,12 @@ export class Readiness {
     } finally {
       clearTimeout(timer);
     }
-    return { name: check.name, failure, seconds: (performance.now() - startedAtMs) / 1_000 };
+    return {
+      name: check.name,
+      failure,
+      isVital: check.isVital ?? true,
+      seconds: (performance.now() - startedAtMs) / 1_000,
+    };
   }
 
   // A check that hangs is not asked again at once, or its questions would pile up; but it is not given up for ever.

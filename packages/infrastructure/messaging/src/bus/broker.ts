@@ -31,7 +31,8 @@ export interface Consumer {
 
 export interface QueueCounts {
   readonly waiting: number;
-  readonly consumers: number;
+  /** Undefined where the broker cannot tell. */
+  readonly consumers: number | undefined;
   readonly deadLetters: number;
 }
 
@@ -43,8 +44,9 @@ export interface Broker {
   /** Idempotent; throws Misconfigured `messaging.queue-differs`. */
   createQueue(queue: Queue): Promise<void>;
   /**
-   * Hands over at most `heldMax` messages that are not settled, and of an ordered queue never one key to two consumers.
-   * Comes back by itself when the connection was lost; what was held then is lost and delivered again.
+   * Makes the queue when it is missing, as `createQueue`. Hands over at most `heldMax` messages that are not settled,
+   * and of an ordered queue never one key to two consumers. Comes back by itself when the connection was lost; what was
+   * held then is lost and delivered again.
    */
   consume(queue: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<Consumer>;
   /** Undefined for a queue that does not exist. */

@@ -20,6 +20,7 @@ import {
 } from '@groundwork/application';
 import type { Broker, Queue } from './broker.ts';
 import { busMeters, type BusMeters } from './bus-meters.ts';
+import { passMisconfigured } from './driver.ts';
 import { refuseImpossible, refuseImpossibleQueueName, refuseImpossibleTopic } from './message-form.ts';
 import { Requests } from './requests.ts';
 import { CONSUMER_DEFAULTS, SubscriptionRunner } from './subscription-runner.ts';
@@ -73,7 +74,6 @@ export class BrokeredMessageBus implements MessageBus {
       logger: this.#logger,
       meters: this.#meters,
     });
-    await this.#broker.createQueue(queue);
     await runner.start(this.#broker);
     this.#running.add(runner);
     return {
@@ -98,6 +98,7 @@ export class BrokeredMessageBus implements MessageBus {
     try {
       await this.#broker.ping();
     } catch (cause) {
+      passMisconfigured(cause);
       throw new Unavailable(
         'messaging.broker-unavailable',
         `The message broker does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -17,6 +17,9 @@ const CORRELATION = `${RESERVED_HEADER}correlation`;
 const FAILURE = `${RESERVED_HEADER}failure`;
 const FAILURE_LENGTH_MAX = 500;
 
+/** Whether it is a request or a reply, which are told apart by more than their ids. */
+export const isCorrelated = ({ headers }: BusMessage): boolean => headers?.[CORRELATION] !== undefined;
+
 export class Requests {
   readonly #bus: BrokeredMessageBus;
   readonly #address = `replies.${randomUUID()}`;

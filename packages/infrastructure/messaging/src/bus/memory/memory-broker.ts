@@ -129,12 +129,10 @@ export class MemoryBroker implements Broker {
     this.#queues.create(queue);
   }
 
-  async consume(
-    { name, isTransient }: Queue,
-    heldMax: number,
-    deliver: (delivery: Delivery) => void,
-  ): Promise<Consumer> {
+  async consume(definition: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<Consumer> {
     const consumer: MemoryConsumer = { owner: this, heldMax, deliver, held: new Set(), isStopped: false };
+    this.#queues.create(definition);
+    const { name, isTransient } = definition;
     const queue = this.#queues.require(name);
     queue.consumers.push(consumer);
     queue.dispatch();
