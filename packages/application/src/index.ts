@@ -73,6 +73,7 @@ export { isSplitting, type SplittingUpcaster, type Upcaster } from './events/upc
 export { loggedEvent, type StoredEvent } from './events/logged-event.ts';
 export { normalisedEvent, type NormalisedEvent } from './events/normalised-event.ts';
 export { ExactJson, exactNumberText, jsonTextOf, parseExactJson, type JsonLimits } from './exact-json.ts';
+export { exactTextOf, valueOfExactText } from './exact-text.ts';
 export { inputIssues } from './input-issues.ts';
 export { rowLineage, type RowLineage, type RowQuestion, type RowStep } from './lineage/row-lineage.ts';
 export { StreamModel, streamModel } from './lineage/stream-model.ts';
@@ -89,6 +90,14 @@ export { pause } from './pause.ts';
 export { port, type Port } from './port.ts';
 export { Access, Authenticator, RoleDefinition, type Actor, type Permission } from './ports/access.ts';
 export type { AggregateChange, AggregateStore, LoadedAggregate } from './ports/aggregate-store.ts';
+export { CacheDefinition, Caches, type Cache, type CacheHit, type CacheOptions } from './ports/cache.ts';
+export {
+  CacheStrategyDefinition,
+  type CacheClaim,
+  type CacheEntry,
+  type CacheSpace,
+  type CacheStrategy,
+} from './ports/cache-strategy.ts';
 export { ChangeNotifications, type ChangeChannel } from './ports/change-notifications.ts';
 export { Clock } from './ports/clock.ts';
 export {
@@ -163,6 +172,7 @@ export {
   type Slice,
   type TenantRow,
 } from './ports/projection-store.ts';
+export { ReadModelVersions, type ReadModelVersion } from './ports/read-model-versions.ts';
 export { ReadModels } from './ports/read-models.ts';
 export {
   Rebuilds,
@@ -213,6 +223,8 @@ export { logSource } from './pumps/log-source.ts';
 export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';
 export { Publication, type Announcement, type MessageDefinition } from './relays/publication.ts';
 export { isRelayName, Relays, relaysOf, type Relay, type RelayStart } from './relays/relay.ts';
+export { cacheKey, cacheResult } from './queries/cache-result.ts';
+export { CachedReads, ProjectionReads, type CachedRead, type ReadProjection } from './queries/cached-reads.ts';
 export { slowestPosition, waitForPosition } from './queries/wait-for-position.ts';
 export {
   faultOf,

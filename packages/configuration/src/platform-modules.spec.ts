@@ -44,6 +44,8 @@ function lightKiln(app: App): ReturnType<EventStore['append']> {
 
 /** Of these there may be any number; contexts bring them. Every other port needs its one adapter. */
 const MANY = [
+  'CacheDefinition',
+  'CacheStrategyDefinition',
   'CommandHandler',
   'Endpoint',
   'EventSubscriber',

@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import {
   Access,
+  CachedReads,
+  Caches,
   Clock,
   CommandHandler,
   CommandPipeline,
@@ -16,10 +18,12 @@ import {
   Publication,
   Relays,
   relaysOf,
+  ReadModelVersions,
   TimeLimit,
   Tracer,
   type RelayStart,
 } from '@groundwork/application';
+import { cachingModule } from '@groundwork/caching';
 import { messagingModule } from '@groundwork/messaging';
 import { MeasuredEventStore, monitoringModule } from '@groundwork/monitoring';
 import { persistenceModule, type PersistenceUser } from '@groundwork/persistence';
@@ -40,8 +44,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const REPEATED_WAIT_MS = 10_000;
 
 /**
- * Time and ids, then monitoring, resilience, persistence, messaging and security, then the running of commands, and at
- * last the wrappers around all of them. Contexts come after; their settings are shown at `/info`.
+ * Time and ids, then monitoring, resilience, persistence, caching, messaging and security, then the running of
+ * commands, and at last the wrappers around all of them. Contexts come after; their settings are shown at `/info`.
  */
 export function platformModules<Listed extends Contexts = Record<never, never>>(
   settings: PlatformSettings & ContextSettings<Listed>,
@@ -56,6 +60,8 @@ export function platformModules<Listed extends Contexts = Record<never, never>>(
     monitoringModule(settings.monitoring, { name: program, version, isProduction, info }),
     resilienceModule(settings.resilience),
     persistenceModule(settings.persistence, program, settings.worker.handlerTimeoutMs),
+    cachingModule(settings.caching, settings.messaging.redisUrl),
+    cachedReadsModule(settings.caching.staleMsMax),
     messagingModule(settings.messaging),
     securityModule(settings.security),
     commandsModule(settings.worker.commandLeaseMs),
@@ -73,6 +79,16 @@ const timeAndIdsModule = (): ContainerModule =>
     bind<TimeLimit>(TimeLimit).toConstantValue(new ScriptTimeLimit());
     bind<Ids>(Ids)
       .toResolvedValue((clock: Clock) => new UuidIds(clock), [Clock])
+      .inSingletonScope();
+  });
+
+const cachedReadsModule = (staleMsMax: number): ContainerModule =>
+  new ContainerModule(({ bind }) => {
+    bind(CachedReads)
+      .toResolvedValue(
+        (caches: Caches, versions: ReadModelVersions) => new CachedReads(caches, versions, staleMsMax),
+        [Caches, ReadModelVersions],
+      )
       .inSingletonScope();
   });
 

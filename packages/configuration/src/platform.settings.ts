@@ -1,5 +1,6 @@
 // Every setting of the platform: what each package owns, and what the two programs share.
 import { setting, wholeNumberSetting } from '@groundwork/application';
+import { cachingSettings } from '@groundwork/caching';
 import { messagingSettings } from '@groundwork/messaging';
 import { monitoringSettings } from '@groundwork/monitoring';
 import { persistenceSettings } from '@groundwork/persistence';
@@ -106,6 +107,7 @@ export const platformSettings = {
   monitoring: monitoringSettings,
   resilience: resilienceSettings,
   persistence: persistenceSettings,
+  caching: cachingSettings,
   messaging: messagingSettings,
   security: securitySettings,
 };

@@ -10,6 +10,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly port: number;
   /** How often somebody has connected, or tried to. */
   attempts = 0;
+  /** So much later comes whatever is passed on from now on. */
+  delayMs = 0;
   readonly #server: Server;
   readonly #lines = new Set<readonly [Socket, Socket]>();
   #state: LineState = 'open';
@@ -79,7 +81,10 @@ export class FaultProxy implements AsyncDisposable {
         this.#lines.delete(line);
       });
       from.on('end', () => to.end());
-      from.on('data', (data) => void to.write(data));
+      from.on('data', (data) => {
+        if (this.delayMs === 0) to.write(data);
+        else setTimeout(() => to.write(data), this.delayMs);
+      });
       if (this.#state === 'silent') from.pause();
     }
   }

@@ -9,6 +9,7 @@ export {
 } from './aggregate-store/aggregate-store-contract.ts';
 export { describeSnapshotsOfAggregates, type SnapshotsUnderTest } from './aggregate-store/snapshots-contract.ts';
 export { FaultProxy, type LineState } from './fault-proxy.ts';
+export { describeCacheStrategy, type CacheStrategyUnderTest } from './cache/cache-strategy-contract.ts';
 export { FixedClock, SeededIds, SystemClock } from './clocks-and-ids.ts';
 export { describeCommandStore, type CommandStoreUnderTest } from './command-store/command-store-contract.ts';
 export { describeRunningCommands } from './command-store/running-commands-contract.ts';
@@ -46,6 +47,7 @@ export {
 export { MemoryLogger, MemoryMetrics, MemoryTracer, type LogLine } from './observations.ts';
 export { BrokerServer, hasBrokerServer, type BrokerName } from './broker-server.ts';
 export { TcpLink } from './tcp-link.ts';
+export { describeWithRedis, RedisServer } from './redis-server.ts';
 export { VmTimeLimit } from './vm-time-limit.ts';
 export { PlainResilience } from './plain-resilience.ts';
 export { scraped, seriesOf, type ScrapedSeries } from './scraped.ts';

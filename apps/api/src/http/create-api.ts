@@ -194,7 +194,7 @@ function mount(app: FastifyInstance, endpoint: Endpoint, ports: ApiPorts, stream
         await waitFor(endpoint.reads, wait, ports);
         reply.header('preference-applied', `wait=${wait.waitSeconds}`);
       }
-      const answer = await endpoint.handle(asked).catch((error: unknown) => {
+      const answer = await endpoint.handle({ ...asked, minPosition: wait?.position }).catch((error: unknown) => {
         throw conditions.ifMatch === undefined ? error : preconditionFailed(error);
       });
       // A rebuild changes what a projection says without a new version: such a read is never answered 304.

@@ -18,6 +18,8 @@ export interface EndpointRequest<Params = never, Query = never> {
   readonly idempotencyKey: string | undefined;
   /** The streamVersion of If-Match; 0 for `If-None-Match: *`, which says that there must be none yet. */
   readonly ifMatch: number | undefined;
+  /** The position that the projection has reached for this reader: what shows less may not be answered. */
+  readonly minPosition?: bigint | undefined;
   /** Where a reader of a stream of events left off. */
   readonly lastEventId?: string | undefined;
 }

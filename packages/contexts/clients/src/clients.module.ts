@@ -1,6 +1,8 @@
 // The whole wiring of the clients.
 import {
   Access,
+  CacheDefinition,
+  CachedReads,
   CommandHandler,
   Commands,
   Endpoint,
@@ -24,6 +26,7 @@ import { clientsRoles } from './clients.roles.ts';
 import type { ClientsSettings } from './clients.settings.ts';
 import { clientAnnouncements } from './features/announce-clients/client-announcements.ts';
 import { clientList } from './features/client-list/client-list.projection.ts';
+import { CachedClientQueries } from './features/client-list/cached-client-queries.ts';
 import { ClientQueries } from './features/client-list/client-queries.ts';
 import type { ClientRow } from './features/client-list/client-row.ts';
 import { listClients } from './features/client-list/list-clients.endpoint.ts';
@@ -41,6 +44,10 @@ const EVENT_TYPES = [
   'FeedOverflowed',
   'RecordChanged',
 ];
+
+const CLIENTS_CACHE = 'clients';
+// What has changed is not read however long it is kept.
+const CACHED_SECONDS = 300;
 
 /** Reads the mapping file when one is set: throws Misconfigured `clients.mapping-file`. */
 export const clientsModule = (settings: ClientsSettings): ContainerModule => {
@@ -61,15 +68,20 @@ export const clientsModule = (settings: ClientsSettings): ContainerModule => {
     bind(Publication).toConstantValue(clientAnnouncements(list) as Publication);
     bind(ReadModelEntity).toConstantValue(clientEntity);
     bind(MigrationClass).toConstantValue(Clients1763710000000);
+    bind(CacheDefinition).toConstantValue({ name: CLIENTS_CACHE, ttlSeconds: CACHED_SECONDS });
     bind(ClientQueries)
       .toResolvedValue(
-        (database: TenantDatabase | undefined, memory: MemoryProjectionStore | undefined) =>
-          database === undefined
-            ? new MemoryClientQueries((tenant) => (memory?.rows(list, tenant) ?? []) as readonly ClientRow[])
-            : new PostgresClientQueries(database),
+        (database?: TenantDatabase, memory?: MemoryProjectionStore, cached?: CachedReads): ClientQueries => {
+          if (database === undefined) {
+            return new MemoryClientQueries((tenant) => (memory?.rows(list, tenant) ?? []) as readonly ClientRow[]);
+          }
+          const queries = new PostgresClientQueries(database);
+          return cached === undefined ? queries : new CachedClientQueries(queries, cached.of(list, CLIENTS_CACHE));
+        },
         [
           { serviceIdentifier: TenantDatabase, optional: true },
           { serviceIdentifier: MemoryProjectionStore, optional: true },
+          { serviceIdentifier: CachedReads, optional: true },
         ],
       )
       .inSingletonScope();

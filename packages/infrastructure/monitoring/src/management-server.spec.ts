@@ -134,6 +134,31 @@ describe('/readyz', () => {
     await readyWithin(200, 5_000);
   });
 
+  it('stays green, and says degraded, when something fails that the process can do without', async () => {
+    await server.close();
+    const cache = { name: 'cache', isVital: false, check: () => Promise.reject(new Error('Redis is away')) };
+    server = new HttpManagementServer({
+      host: '127.0.0.1',
+      port: 0,
+      readiness: new Readiness([database, cache], TIMEOUT_MS),
+      metrics: new PrometheusMetrics(),
+      logger,
+      errors: { all: [] },
+      info: {},
+    });
+    base = `http://127.0.0.1:${await server.listen()}`;
+    server.enter('running');
+    const text = '[+] running ok\n[+] postgres ok\n[~] cache: Redis is away\ndegraded\n';
+    expect(await get('/readyz?verbose')).toEqual({ status: 200, text });
+    const told = await get('/readyz', { accept: 'application/json' });
+    expect(JSON.parse(told.text)).toMatchObject({
+      status: 'degraded',
+      checks: [{}, {}, { name: 'cache', vital: false }],
+    });
+    database.state = 'down';
+    await readyWithin(503, 5_000);
+  });
+
   it('asks each dependency at most once a second, however many ask', async () => {
     await Promise.all(Array.from({ length: 50 }, () => get('/readyz')));
     expect(database.calls).toBe(1);

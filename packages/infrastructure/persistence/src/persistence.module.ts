@@ -17,6 +17,7 @@ import {
   Projection,
   ProjectionStore,
   ReadModels,
+  ReadModelVersions,
   Rebuilds,
   Resilience,
   TimeLimit,
@@ -42,6 +43,7 @@ import { PostgresEventLog } from './postgres/postgres-event-log.ts';
 import { PostgresEventStore } from './postgres/postgres-event-store.ts';
 import { PostgresLogSignal } from './postgres/postgres-log-signal.ts';
 import { PostgresProjectionStore } from './postgres/postgres-projection-store.ts';
+import { PostgresReadModelVersions } from './postgres/postgres-read-model-versions.ts';
 import { PostgresReadModels } from './postgres/postgres-read-models.ts';
 import { PostgresRebuilds } from './postgres/postgres-rebuilds.ts';
 import { PostgresTenantDatabase } from './postgres/postgres-tenant-database.ts';
@@ -207,6 +209,12 @@ function bindReadModels({ bind }: Binding): void {
   bind<ReadModels>(ReadModels)
     .toResolvedValue((database: Database) => new PostgresReadModels(database), [Database])
     .inSingletonScope();
+  bind<ReadModelVersions>(ReadModelVersions)
+    .toResolvedValue(
+      (database: Database, types: EventTypes) => new PostgresReadModelVersions(database, types),
+      [Database, EventTypes],
+    )
+    .inSingletonScope();
   bind<Rebuilds>(Rebuilds)
     .toResolvedValue(
       (database: Database, entities: EntitySchema[]) => new PostgresRebuilds(database, entities),
@@ -248,6 +256,8 @@ function bindMemory({ bind }: Binding, handlerTimeoutMs?: number): void {
       [Clock, MemoryProjectionStore],
     )
     .inSingletonScope();
+  // Reading these rows costs nothing that a cache would save.
+  bind<ReadModelVersions>(ReadModelVersions).toConstantValue({ of: () => Promise.resolve(undefined) });
   bind<ChangeNotifications>(ChangeNotifications)
     .toResolvedValue(memoryNotifications, [MemoryEventStore, MemoryCommandStore])
     .inSingletonScope();

@@ -55,6 +55,8 @@ const PRESETS = {
   },
   // Who asks for a token's key waits for the answer.
   keys: { ...POLICY_DEFAULTS, attemptsMax: 2, retryDelayMs: 100, retryWithinMs: 2_500, timeoutMs: 2_500 },
+  // What a cache does not answer at once is loaded. In order it takes a thousandth of the time.
+  cache: { ...POLICY_DEFAULTS, attemptsMax: 1, breakerOpenMs: 1_000, timeoutMs: 100, concurrentMax: 0 },
   eventbridge: { ...POLICY_DEFAULTS, retryDelayMs: 200, retryDelayMaxMs: 5_000, concurrentMax: 20 },
 } as const satisfies Record<string, PolicyNumbers>;
 
@@ -78,6 +80,7 @@ const policySetting = (dependency: Dependency, called: string) =>
 export const resilienceSettings = z.object({
   postgres: policySetting('postgres', 'PostgreSQL, where connections are made and its health is asked for,'),
   keys: policySetting('keys', "the address of the issuer's keys"),
+  cache: policySetting('cache', 'Redis as a cache'),
   eventbridge: policySetting('eventbridge', 'EventBridge'),
 });
 

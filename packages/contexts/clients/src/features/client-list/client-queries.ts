@@ -1,5 +1,5 @@
 // What can be asked about the list of clients, in the words of its port.
-import { port } from '@groundwork/application';
+import { port, type CachedRead } from '@groundwork/application';
 import type { TenantId } from '@groundwork/domain';
 import { folded, type ClientRow } from './client-row.ts';
 
@@ -30,9 +30,9 @@ export interface ClientsFound {
 }
 
 export interface ClientQueries {
-  list(tenant: TenantId, filter: ClientFilter, page: ClientPage): Promise<ClientsFound>;
+  list(tenant: TenantId, filter: ClientFilter, page: ClientPage, read?: CachedRead): Promise<ClientsFound>;
   /** By the 18-character id. */
-  find(tenant: TenantId, id: string): Promise<ClientRow | undefined>;
+  find(tenant: TenantId, id: string, read?: CachedRead): Promise<ClientRow | undefined>;
 }
 export const ClientQueries = port<ClientQueries>('ClientQueries');
 

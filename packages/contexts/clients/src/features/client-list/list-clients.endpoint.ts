@@ -44,9 +44,9 @@ export const listClients = (clients: ClientQueries): Endpoint =>
     query,
     reads: CLIENT_LIST,
     responses: { 200: { description: 'A page of clients', schema: answer } },
-    async handle({ query: asked, tenant }) {
+    async handle({ query: asked, tenant, minPosition }) {
       const page = pageAsked(asked);
-      const { rows, hasMore, total } = await clients.list(tenant, filterAsked(asked), page);
+      const { rows, hasMore, total } = await clients.list(tenant, filterAsked(asked), page, { minPosition });
       return {
         status: 200,
         body: {

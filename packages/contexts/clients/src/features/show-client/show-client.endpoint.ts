@@ -45,12 +45,12 @@ export const showClient = ({ clients, events, list, access }: ShowClientPorts): 
       403: { description: `includeRaw without the permission ${DEBUG}` },
       404: { description: 'No such client, or none yet at that time' },
     },
-    async handle({ params, query: { asOf, includeRaw }, tenant, actor }) {
+    async handle({ params, query: { asOf, includeRaw }, tenant, actor, minPosition }) {
       if (includeRaw === 'true') access.authorise(actor, DEBUG);
       const stream = clientStream(params.id);
       const row =
         asOf === undefined
-          ? await clients.find(tenant, stream.id)
+          ? await clients.find(tenant, stream.id, { minPosition })
           : await rowAsOf(new Date(asOf), { events, list }, tenant, stream);
       if (row === undefined) throw unknownClient(params.id);
       return {
