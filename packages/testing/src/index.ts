@@ -31,7 +31,16 @@ export {
   type MessageBusTraits,
 } from './message-bus/message-bus-contract.ts';
 export { HeardMessages, newMessage, newWord, textOf } from './message-bus/new-message.ts';
-export { collected, dataOf, newEvent, newId, newLoggedEvent, newStream, newTenant } from './new-event.ts';
+export {
+  collected,
+  dataOf,
+  newEvent,
+  newId,
+  newLoggedEvent,
+  newOutgoingMessage,
+  newStream,
+  newTenant,
+} from './new-event.ts';
 export { describeHanging } from './projection-store/hanging.ts';
 export { describeInlineProjections } from './projection-store/inline-projections.ts';
 export { describeProjectionRunner } from './projection-store/projection-runner-contract.ts';

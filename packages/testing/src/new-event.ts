@@ -1,6 +1,13 @@
 // Events and their surroundings for tests that do not care about the details.
 import { randomUUID } from 'node:crypto';
-import { EventTypes, loggedEvent, type LoggedEvent, type NewEvent, type StoredEvent } from '@groundwork/application';
+import {
+  EventTypes,
+  loggedEvent,
+  type LoggedEvent,
+  type NewEvent,
+  type OutgoingMessage,
+  type StoredEvent,
+} from '@groundwork/application';
 import { parseTenantId, streamId, uuidV7, type StreamId, type TenantId, type Uuid } from '@groundwork/domain';
 
 /** A tenant that no other test uses. */
@@ -64,4 +71,14 @@ export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** What a relay tells of a client that has changed; whatever matters to the test is given in `form`. */
+export function newOutgoingMessage(form: Partial<OutgoingMessage> = {}): OutgoingMessage {
+  const { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata } = newLoggedEvent({
+    stream: newStream('client'),
+  });
+  const asLogged = { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata };
+  const told = { context: 'clients', type: 'ClientUpdated', schemaVersion: 1, data: { name: 'Harbour Street Bakery' } };
+  return { ...asLogged, validation: undefined, part: 0, ...told, ...form };
 }

@@ -24,7 +24,7 @@ export interface NormalisedEvent {
   readonly correlation_id: string;
 }
 
-export const normalisedEvent = (event: OutgoingMessage): NormalisedEvent => ({
+export const normalisedEvent = (event: Omit<OutgoingMessage, 'context'>): NormalisedEvent => ({
   event_id: messageId(event),
   aggregate_type: event.stream.type,
   aggregate_id: event.stream.id,

@@ -3,7 +3,10 @@ import type { RecordedEvent } from '../events/event.ts';
 import { port } from '../port.ts';
 
 /** What is told of an event: in the words of the publication, with everything else as the log has it. */
-export type OutgoingMessage = Omit<RecordedEvent, 'dataText'>;
+export interface OutgoingMessage extends Omit<RecordedEvent, 'dataText'> {
+  /** Who tells it: the first word of the publication's name. */
+  readonly context: string;
+}
 
 /** A message that the destination has not taken, as far as we know. */
 export interface UnsentMessage {

@@ -149,7 +149,8 @@ export class RelayEffect {
     const { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata, validation } = event;
     const asLogged = { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt };
     const { schemaVersion } = definition;
-    return { ...asLogged, metadata, validation, part: index, type, schemaVersion, data };
+    const context = name.split('.', 1)[0]!;
+    return { ...asLogged, metadata, validation, part: index, context, type, schemaVersion, data };
   }
 
   /** Resolves when all are confirmed but those of streams that have to be parked, which are returned. */

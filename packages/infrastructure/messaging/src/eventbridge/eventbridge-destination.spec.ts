@@ -1,7 +1,7 @@
 // EventBridge as the destination of relays: the real client of the AWS SDK against a server that checks every request.
 import { messageId, type OutgoingMessage, type UnsentMessage } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
-import { FAKE_AWS_KEYS, FakeEventBridge, newLoggedEvent, newStream, newTenant } from '@groundwork/testing';
+import { FAKE_AWS_KEYS, FakeEventBridge, newOutgoingMessage, newStream, newTenant } from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventBridgePublisher } from './eventbridge-publisher.ts';
 
@@ -24,14 +24,10 @@ describe('EventBridge as a destination', () => {
     await bridge[Symbol.asyncDispose]();
   });
 
-  const message = (form: Partial<OutgoingMessage> = {}): OutgoingMessage => {
-    const { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata, validation } =
-      newLoggedEvent({ stream: newStream('client') });
-    const asLogged = { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata };
-    return { ...asLogged, validation, part: 0, type: 'ClientUpdated', schemaVersion: 1, data: { n: 1 }, ...form };
-  };
   const ofOneStream = (count: number, of = { tenant: newTenant(), stream: newStream('client') }) =>
-    Array.from({ length: count }, (_, index) => message({ ...of, streamVersion: index + 1, data: { n: index } }));
+    Array.from({ length: count }, (_, index) =>
+      newOutgoingMessage({ ...of, streamVersion: index + 1, data: { n: index } }),
+    );
   const ids = (messages: readonly OutgoingMessage[]) => messages.map(messageId);
   const taken = () => bridge.takenDetails().map((detail) => (detail as { event_id: string }).event_id);
   const fates = (unsent: readonly UnsentMessage[]) =>
@@ -47,7 +43,7 @@ describe('EventBridge as a destination', () => {
   });
 
   it('S0-35 calls PutEvents with bus, Source, DetailType ClientChanged and the normalised event, signed so that AWS would take it', async () => {
-    const sent = message({ tenant: 'demo' as TenantId, stream: { type: 'client', id: '001' } as StreamId });
+    const sent = newOutgoingMessage({ tenant: 'demo' as TenantId, stream: { type: 'client', id: '001' } as StreamId });
     expect(await destination.send([sent])).toEqual([]);
     const [{ entries, headers }] = bridge.requests as [(typeof bridge.requests)[0]];
     expect(entries).toEqual([
@@ -70,7 +66,7 @@ describe('EventBridge as a destination', () => {
   it('S0-35 is refused by an endpoint that knows another secret, or is sent what was changed on the way', async () => {
     process.env['AWS_SECRET_ACCESS_KEY'] = 'another-secret';
     const forged = destinationFor(bridge.endpoint);
-    const unsent = await forged.send([message()]);
+    const unsent = await forged.send([newOutgoingMessage()]);
     await forged.close();
     expect(unsent).toMatchObject([
       { isRefused: true, cause: { message: expect.stringContaining('InvalidSignatureException') } },
@@ -78,7 +74,7 @@ describe('EventBridge as a destination', () => {
     expect(bridge.requests).toEqual([]);
 
     Object.assign(process.env, FAKE_AWS_KEYS);
-    await destination.send([message()]);
+    await destination.send([newOutgoingMessage()]);
     const { headers } = bridge.requests[0]!;
     const changed = await fetch(bridge.endpoint, {
       method: 'POST',
@@ -94,11 +90,11 @@ describe('EventBridge as a destination', () => {
   });
 
   it('S0-36 fills requests up to 10 entries and 256 KB, and never with two messages of one client', async () => {
-    const streams = Array.from({ length: 25 }, () => message());
+    const streams = Array.from({ length: 25 }, () => newOutgoingMessage());
     await destination.send(streams);
     expect(bridge.requests.map(({ entries }) => entries.length)).toEqual([10, 10, 5]);
     bridge.requests.length = 0;
-    await destination.send(Array.from({ length: 5 }, () => message({ data: 'é'.repeat(50_000) })));
+    await destination.send(Array.from({ length: 5 }, () => newOutgoingMessage({ data: 'é'.repeat(50_000) })));
     expect(bridge.requests.map(({ entries }) => entries.length)).toEqual([2, 2, 1]);
     bridge.requests.length = 0;
     await destination.send(ofOneStream(3));
@@ -125,7 +121,7 @@ describe('EventBridge as a destination', () => {
     'S0-38 says that an entry with %s may be sent again',
     async (code) => {
       bridge.answerNext(answers(code));
-      expect(await destination.send([message()])).toMatchObject([
+      expect(await destination.send([newOutgoingMessage()])).toMatchObject([
         { isRefused: false, cause: { message: expect.stringContaining(`${code}: So it is.`) } },
       ]);
     },
@@ -159,7 +155,7 @@ describe('EventBridge as a destination', () => {
     'S0-38 tells a request that fails with %s (%i) for now from one that is refused',
     async (__type, status, isRefused) => {
       for (const _ of SIX_FAILURES) bridge.answerNext({ __type, message: 'So it is.' }, status);
-      const [sent] = [message()];
+      const [sent] = [newOutgoingMessage()];
       expect(await destination.send([sent])).toMatchObject([
         { messageId: sent.id, isRefused, cause: { message: expect.stringContaining(__type) } },
       ]);
@@ -169,13 +165,13 @@ describe('EventBridge as a destination', () => {
 
   it('S0-38 takes nobody at home for something that passes', async () => {
     const nowhere = destinationFor('http://127.0.0.1:1');
-    expect(await nowhere.send([message()])).toMatchObject([{ isRefused: false }]);
+    expect(await nowhere.send([newOutgoingMessage()])).toMatchObject([{ isRefused: false }]);
     await nowhere.close();
   });
 
   it('refuses a message that no request can hold, and only what is behind it waits', async () => {
     const [first, large, behind] = ofOneStream(3);
-    const other = message();
+    const other = newOutgoingMessage();
     const unsent = await destination.send([first!, { ...large!, data: 'x'.repeat(256 * 1024) }, behind!, other]);
     expect(fates(unsent)).toEqual([
       [large!.id, 'refused'],

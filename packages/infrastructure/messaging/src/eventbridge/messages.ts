@@ -23,7 +23,7 @@ export const orderKeyOf = ({ tenant, stream }: Pick<OutgoingMessage, 'tenant' | 
   `${tenant}/${streamName(stream)}`;
 
 /** Throws InvalidInput `messaging.event-too-large`. */
-export function messageOf(event: OutgoingMessage, bus: string): Message {
+export function messageOf(event: Omit<OutgoingMessage, 'context'>, bus: string): Message {
   const detailType = `${pascalCase(event.stream.type)}Changed`;
   const detail = JSON.stringify(normalisedEvent(event));
   const bytes = TIME_BYTES + Buffer.byteLength(SOURCE) + Buffer.byteLength(detailType) + Buffer.byteLength(detail);
@@ -62,7 +62,7 @@ const pascalCase = (kebab: string): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 
-const tooLarge = (event: OutgoingMessage, bytes: number): InvalidInput =>
+const tooLarge = (event: Pick<OutgoingMessage, 'id'>, bytes: number): InvalidInput =>
   new InvalidInput(
     'messaging.event-too-large',
     `Event ${event.id} takes ${bytes} bytes; EventBridge takes less than ${REQUEST_BYTES_LIMIT}.`,
