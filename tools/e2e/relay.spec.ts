@@ -1,5 +1,5 @@
 // What other systems hear of clients, from the log over a worker to an EventBridge that checks every request.
-import { DeadLetters, EventStore, type NormalisedEvent } from '@groundwork/application';
+import { asyncApiDocument, DeadLetters, EventStore, Publication, type NormalisedEvent } from '@groundwork/application';
 import { compose, contextModules, migrate, platformModules, type App } from '@groundwork/configuration';
 import { parseTenantId, streamId } from '@groundwork/domain';
 import {
@@ -10,6 +10,8 @@ import {
   testDatabase,
   type TestDatabase,
 } from '@groundwork/testing';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { contexts } from '../../apps/worker/src/contexts.ts';
 import { productMigrations, productSettings } from '../../apps/cli/src/product.ts';
@@ -179,6 +181,42 @@ describe('The relay of clients to EventBridge', () => {
       ['ClientRestored', true, null],
     ]);
     expect(told(statusless)).toEqual([]);
+  }, 60_000);
+
+  it('S0-37 every message is a normalised event that fits the published JSON Schema of its type, with the names of the list', async () => {
+    started();
+    const id = newClientId();
+    await change(id, 'CREATE', {
+      Account_Status__c: 'Active',
+      Name: 'Bakery',
+      Business_Type__c: 'Food;Retail',
+      BillingCountry: 'Norway',
+    });
+    await change(id, 'UPDATE', { Account_Priority__c: 'High' });
+    await change(id, 'DELETE');
+    await change(id, 'UNDELETE', { Account_Status__c: 'Active' });
+    await settled();
+    const { components } = asyncApiDocument(api.getAll(Publication), '1.0.0') as {
+      components: { schemas: Record<string, object> };
+    };
+    const ajv = new Ajv2020({ strict: false, formats: fullFormats });
+    const faultsOf = (message: NormalisedEvent): unknown => {
+      const validate = ajv.compile(components.schemas[`clients.${message.event_type}.detail`]!);
+      return validate(message) ? [] : validate.errors;
+    };
+    expect(new Set(about(id).map(({ event_type }) => event_type)).size).toBe(4);
+    for (const message of messages()) expect(faultsOf(message)).toEqual([]);
+    const [created] = about(id);
+    expect(created).toMatchObject({
+      aggregate_type: 'client',
+      aggregate_id: id,
+      event_type: 'ClientCreated',
+      version: 1,
+      tenant: 'demo',
+      data: { name: 'Bakery', status: 'Active', billing_country: 'Norway', business_types: ['Food', 'Retail'] },
+    });
+    expect(faultsOf({ ...created!, timestamp: 'yesterday' })).not.toEqual([]);
+    expect(faultsOf({ ...created!, data: { Name: 'Bakery' } })).not.toEqual([]);
   }, 60_000);
 
   it('S0-36 after a partial failure sends only what was not taken again, in the order of each client', async () => {

@@ -15,6 +15,7 @@ import {
   platformEndpoints,
   Projection,
   ProjectionStore,
+  Publication,
   ReadModels,
   Relays,
   StreamModel,
@@ -66,6 +67,7 @@ export function apiPorts(app: App, { handlerTimeoutMs }: Pick<WorkerSettings, 'h
   });
   return {
     endpoints: [...app.getAll(Endpoint), ...platform],
+    publications: app.getAll(Publication),
     authenticator: app.get(Authenticator),
     access: app.get(Access),
     logger: app.get(Logger),

@@ -221,6 +221,8 @@ export { rebuildStream, type StreamRebuild, type StreamRebuildPorts } from './pr
 export { replay } from './projections/replay.ts';
 export { logSource } from './pumps/log-source.ts';
 export { Pump, PUMP_DEFAULTS, type Pumped, type PumpPorts, type PumpSettings, type PumpSource } from './pumps/pump.ts';
+export { asyncApiDocument } from './relays/async-api.ts';
+export { cloudEventType, topicOf } from './relays/message-names.ts';
 export { Publication, type Announcement, type MessageDefinition } from './relays/publication.ts';
 export { isRelayName, Relays, relaysOf, type Relay, type RelayStart } from './relays/relay.ts';
 export { cacheKey, cacheResult } from './queries/cache-result.ts';

@@ -23,7 +23,7 @@ const httpSettings = z.object({
   }),
   docs: setting(z.stringbool({ truthy: ['on'], falsy: ['off'] }).optional(), {
     variable: 'GW_HTTP_DOCS',
-    description: 'Whether /openapi.json and /docs are served; by default on, in production off.',
+    description: 'Whether /openapi.json, /asyncapi.json and /docs are served; by default on, in production off.',
     allowed: 'on, off',
   }),
 });

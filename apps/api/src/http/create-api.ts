@@ -1,6 +1,7 @@
 // The api: every endpoint of every context behind one set of rules.
 import helmet from '@fastify/helmet';
 import {
+  asyncApiDocument,
   InvalidInput,
   Misconfigured,
   PreconditionFailed,
@@ -16,6 +17,7 @@ import {
   type LogSignal,
   type Metrics,
   type ProjectionStore,
+  type Publication,
 } from '@groundwork/application';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addDocs } from './docs-pages.ts';
@@ -47,6 +49,8 @@ declare module 'fastify' {
 }
 
 export interface ApiPorts {
+  /** What other systems are told. */
+  readonly publications?: readonly Publication[];
   readonly endpoints: readonly Endpoint[];
   readonly authenticator: Authenticator;
   readonly access: Access;
@@ -59,7 +63,7 @@ export interface ApiPorts {
 
 export interface ApiOptions {
   readonly version: string;
-  /** Whether `/openapi.json` and `/docs` are served. */
+  /** Whether `/openapi.json`, `/asyncapi.json` and `/docs` are served. */
   readonly docs: boolean;
   readonly limits?: Partial<HttpLimits>;
 }
@@ -110,7 +114,10 @@ export async function createApi(ports: ApiPorts, options: ApiOptions): Promise<A
   app.addHook('onRequest', async (request, reply) => admit(request, reply, ports, limits, routes));
   acceptJsonBodies(app, limits);
   for (const endpoint of ports.endpoints) mount(app, endpoint, ports, streams);
-  if (options.docs) await addDocs(app, openApiDocument(ports.endpoints, options.version));
+  if (options.docs) {
+    const { endpoints, publications = [] } = ports;
+    await addDocs(app, openApiDocument(endpoints, options.version), asyncApiDocument(publications, options.version));
+  }
   await app.ready();
   return { app, streams };
 }

@@ -3,12 +3,17 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
-/** `/openapi.json` and, under `/docs`, its page. Both are public. */
-export async function addDocs(app: FastifyInstance, document: object): Promise<void> {
-  const text = JSON.stringify(document);
-  app.get('/openapi.json', { config: { permission: 'public' } }, async (_request, reply) =>
-    reply.header('content-type', 'application/json; charset=utf-8').send(text),
-  );
+/** `/openapi.json`, its page under `/docs`, and `/asyncapi.json`. All are public. */
+export async function addDocs(app: FastifyInstance, document: object, messages: object): Promise<void> {
+  for (const [path, described] of [
+    ['/openapi.json', document],
+    ['/asyncapi.json', messages],
+  ] as const) {
+    const text = JSON.stringify(described);
+    app.get(path, { config: { permission: 'public' } }, async (_request, reply) =>
+      reply.header('content-type', 'application/json; charset=utf-8').send(text),
+    );
+  }
   await app.register(async (docs) => {
     docs.addHook('onRoute', (route) => {
       route.config = { ...route.config, permission: 'public' };

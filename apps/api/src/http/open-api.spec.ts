@@ -107,7 +107,7 @@ describe('/docs', () => {
   it('can be left out', async () => {
     await using closed = await apiUnderTest({ options: { docs: false } });
 
-    for (const url of ['/docs', '/docs/', '/docs/json', '/openapi.json']) {
+    for (const url of ['/docs', '/docs/', '/docs/json', '/openapi.json', '/asyncapi.json']) {
       expect((await closed.api.app.inject({ url })).statusCode).toBe(404);
     }
   });

@@ -8,6 +8,7 @@ import type { EventLog } from '../ports/event-log.ts';
 import type { ProjectionStore, Slice } from '../ports/projection-store.ts';
 import { failedAttempt, type Fault } from '../projections/event-faults.ts';
 import { finishResumed, parkedBy, type Batch, type RetryPolicy } from '../projections/projection-batch.ts';
+import { contextOf } from './message-names.ts';
 import type { Announcement } from './publication.ts';
 import type { Relay } from './relay.ts';
 import { streamName, StreamStates } from './stream-states.ts';
@@ -149,7 +150,7 @@ export class RelayEffect {
     const { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt, metadata, validation } = event;
     const asLogged = { position, tenant, stream, streamVersion, id, source, occurredAt, recordedAt };
     const { schemaVersion } = definition;
-    const context = name.split('.', 1)[0]!;
+    const context = contextOf({ name });
     return { ...asLogged, metadata, validation, part: index, context, type, schemaVersion, data };
   }
 

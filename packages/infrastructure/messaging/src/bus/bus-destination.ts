@@ -3,19 +3,14 @@ import {
   InvalidInput,
   MessagesNotPublished,
   messageId,
+  topicOf,
   type BusMessage,
   type MessageBus,
   type MessageDestination,
   type OutgoingMessage,
   type UnsentMessage,
 } from '@groundwork/application';
-import {
-  binaryHeaders,
-  partitionKeyOf,
-  STRUCTURED_MEDIA_TYPE,
-  structuredText,
-  topicOf,
-} from '../cloudevents/cloud-event.ts';
+import { binaryHeaders, partitionKeyOf, STRUCTURED_MEDIA_TYPE, structuredText } from '../cloudevents/cloud-event.ts';
 
 /** See https://github.com/cloudevents/spec: one JSON object, or headers and the data by itself. */
 export type CloudEventMode = 'structured' | 'binary';

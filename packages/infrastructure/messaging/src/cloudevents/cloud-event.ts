@@ -1,5 +1,5 @@
 // Messages as CloudEvents 1.0, the form that other systems know: https://github.com/cloudevents/spec
-import { messageId, type OutgoingMessage } from '@groundwork/application';
+import { cloudEventType, messageId, type OutgoingMessage } from '@groundwork/application';
 
 /**
  * The attributes of CloudEvents 1.0 and of its documented extensions; `tenant` is ours. All values are text.
@@ -39,7 +39,7 @@ export function attributesOf(message: OutgoingMessage): CloudEventAttributes {
     specversion: '1.0',
     id: messageId(message),
     source: `/contexts/${message.context}`,
-    type: `groundwork.${topicOf(message)}.v${message.schemaVersion}`,
+    type: cloudEventType(message),
     subject: `${stream.type}/${stream.id}`,
     time: message.occurredAt.toISOString(),
     datacontenttype: 'application/json',
@@ -64,10 +64,6 @@ export function binaryHeaders(message: OutgoingMessage): Readonly<Record<string,
     Object.entries(attributes).map(([name, value]) => [`${HEADER_PREFIX}${name}`, headerText(value)]),
   );
 }
-
-/** `clients.client-updated` */
-export const topicOf = ({ context, type }: Pick<OutgoingMessage, 'context' | 'type'>): string =>
-  `${context}.${type.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase()}`;
 
 export const partitionKeyOf = ({ tenant, stream }: Pick<OutgoingMessage, 'tenant' | 'stream'>): string =>
   `${tenant}/${stream.type}/${stream.id}`;
