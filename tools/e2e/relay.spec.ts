@@ -1,43 +1,25 @@
 // What other systems hear of clients, from the log over a worker to an EventBridge that checks every request.
 import { asyncApiDocument, DeadLetters, EventStore, Publication, type NormalisedEvent } from '@groundwork/application';
 import { compose, contextModules, migrate, platformModules, type App } from '@groundwork/configuration';
-import { parseTenantId, streamId } from '@groundwork/domain';
-import {
-  eventually,
-  FAKE_AWS_KEYS,
-  FakeEventBridge,
-  newEvent,
-  testDatabase,
-  type TestDatabase,
-} from '@groundwork/testing';
+import { eventually, FAKE_AWS_KEYS, FakeEventBridge, testDatabase, type TestDatabase } from '@groundwork/testing';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { contexts } from '../../apps/worker/src/contexts.ts';
 import { productMigrations, productSettings } from '../../apps/cli/src/product.ts';
+import { ChangedClients, TENANT } from './changed-clients.ts';
 import { relayingWorker, type RelayingWorker } from './relaying-worker.ts';
 import { RELAY_DEATHS, type RelayDeath } from './relay-death.module.ts';
 
 const WAIT_MAX_MS = 20_000;
 const CLIENT_COUNT = 12;
 const CHANGES_PER_CLIENT = 5;
-const tenant = parseTenantId('demo');
-
-type Kind = 'CREATE' | 'UPDATE' | 'DELETE' | 'UNDELETE';
-const TYPES: Readonly<Record<Kind, string>> = {
-  CREATE: 'ClientCreated',
-  UPDATE: 'ClientUpdated',
-  DELETE: 'ClientDeleted',
-  UNDELETE: 'ClientRestored',
-};
-
 describe('The relay of clients to EventBridge', () => {
   let database: TestDatabase;
   let api: App;
   let bridge: FakeEventBridge;
   let worker: RelayingWorker | undefined;
-  let clientNumber = 0;
-  let changeNumber = 0;
+  let clients: ChangedClients;
 
   beforeAll(async () => {
     database = await testDatabase();
@@ -45,6 +27,7 @@ describe('The relay of clients to EventBridge', () => {
     const settings = productSettings({ DATABASE_URL: database.url, LOG_LEVEL: 'error' });
     const modules = [...platformModules(settings, 'api', contexts), ...contextModules(contexts, settings)];
     api = await compose({ program: 'api', modules, roots: [EventStore, DeadLetters] });
+    clients = new ChangedClients(api.get(EventStore));
   }, 60_000);
   afterAll(async () => {
     await api[Symbol.asyncDispose]();
@@ -65,29 +48,6 @@ describe('The relay of clients to EventBridge', () => {
       EVENTBRIDGE_REGION: 'eu-north-1',
       EVENTBRIDGE_ENDPOINT: bridge.endpoint,
     }));
-  const newClientId = (): string => `001Kz${String(++clientNumber).padStart(10, '0')}IAV`;
-  async function change(id: string, kind: Kind, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
-    const n = ++changeNumber;
-    const header = {
-      entityName: 'Account',
-      recordIds: [id],
-      changeType: kind,
-      transactionKey: `t-${n}`,
-      sequenceNumber: 1,
-      commitTimestamp: Date.UTC(2026, 4, 7) + n,
-      changedFields: Object.keys(fields),
-      nulledFields: [],
-      diffFields: [],
-    };
-    const detail = { payload: { ChangeEventHeader: header, ...fields } };
-    const event = newEvent(TYPES[kind], {
-      'detail-type': 'AccountChangeEvent',
-      source: 'aws.partner/salesforce.com/00DKz000001AbCdMAK/0YLKz0000008OqaGAE',
-      detail,
-    });
-    await api.get(EventStore).append({ tenant, stream: streamId('client', id), expected: 'any', events: [event] });
-    return event.id;
-  }
   const messages = () => bridge.takenDetails() as readonly NormalisedEvent[];
   const about = (id: string) => messages().filter(({ aggregate_id }) => aggregate_id === id);
   const told = (id: string) =>
@@ -101,7 +61,7 @@ describe('The relay of clients to EventBridge', () => {
   async function settled(): Promise<void> {
     await Promise.all(
       Array.from({ length: 24 }, async () =>
-        sentUpTo(await change(newClientId(), 'CREATE', { Account_Status__c: 'Active' })),
+        sentUpTo(await clients.change(clients.newId(), 'CREATE', { Account_Status__c: 'Active' })),
       ),
     );
   }
@@ -109,12 +69,12 @@ describe('The relay of clients to EventBridge', () => {
   it.each(RELAY_DEATHS)(
     'S0-78 killed %s, it loses nothing: what was not confirmed is sent, in order, and what is sent twice has the same id',
     async (death) => {
-      const clients = Array.from({ length: CLIENT_COUNT }, newClientId);
+      const all = Array.from({ length: CLIENT_COUNT }, () => clients.newId());
       const expected = new Map<string, string[]>();
       for (let round = 0; round < CHANGES_PER_CLIENT; round++) {
-        for (const id of clients) {
+        for (const id of all) {
           const kind = round === 0 ? 'CREATE' : 'UPDATE';
-          const eventId = await change(id, kind, { Account_Status__c: 'Active', Name: `${id} ${round}` });
+          const eventId = await clients.change(id, kind, { Account_Status__c: 'Active', Name: `${id} ${round}` });
           expected.set(id, [...(expected.get(id) ?? []), eventId]);
         }
       }
@@ -142,27 +102,27 @@ describe('The relay of clients to EventBridge', () => {
 
   it('S0-76 S0-77 inactive, pending, draft and deleted clients are not announced; one that leaves active is, once, with its reason; the type says what happened', async () => {
     started();
-    const [draft, pending, inactive, deleted, statusless] = Array.from({ length: 5 }, newClientId) as [
+    const [draft, pending, inactive, deleted, statusless] = Array.from({ length: 5 }, () => clients.newId()) as [
       string,
       string,
       string,
       string,
       string,
     ];
-    await change(draft, 'CREATE', { Account_Status__c: 'Draft', Name: 'Bakery' });
-    await change(draft, 'UPDATE', { Name: 'Harbour Street Bakery' });
-    await change(pending, 'CREATE', { Account_Status__c: 'Pending' });
-    await change(pending, 'UPDATE', { Account_Status__c: 'Active' });
-    await change(pending, 'UPDATE', { Industry: 'Food' });
-    await change(inactive, 'CREATE', { Account_Status__c: 'Active' });
-    await change(inactive, 'UPDATE', { Account_Status__c: 'Inactive' });
-    await change(inactive, 'UPDATE', { Name: 'Still inactive' });
-    await change(inactive, 'UPDATE', { Account_Status__c: 'Active' });
-    await change(deleted, 'CREATE', { Account_Status__c: 'Active' });
-    await change(deleted, 'DELETE');
-    await change(deleted, 'UPDATE', { Name: 'Late' });
-    await change(deleted, 'UNDELETE', { Account_Status__c: 'Active' });
-    await change(statusless, 'CREATE', { Name: 'Nobody knows' });
+    await clients.change(draft, 'CREATE', { Account_Status__c: 'Draft', Name: 'Bakery' });
+    await clients.change(draft, 'UPDATE', { Name: 'Harbour Street Bakery' });
+    await clients.change(pending, 'CREATE', { Account_Status__c: 'Pending' });
+    await clients.change(pending, 'UPDATE', { Account_Status__c: 'Active' });
+    await clients.change(pending, 'UPDATE', { Industry: 'Food' });
+    await clients.change(inactive, 'CREATE', { Account_Status__c: 'Active' });
+    await clients.change(inactive, 'UPDATE', { Account_Status__c: 'Inactive' });
+    await clients.change(inactive, 'UPDATE', { Name: 'Still inactive' });
+    await clients.change(inactive, 'UPDATE', { Account_Status__c: 'Active' });
+    await clients.change(deleted, 'CREATE', { Account_Status__c: 'Active' });
+    await clients.change(deleted, 'DELETE');
+    await clients.change(deleted, 'UPDATE', { Name: 'Late' });
+    await clients.change(deleted, 'UNDELETE', { Account_Status__c: 'Active' });
+    await clients.change(statusless, 'CREATE', { Name: 'Nobody knows' });
     await settled();
 
     expect(told(draft)).toEqual([]);
@@ -185,16 +145,16 @@ describe('The relay of clients to EventBridge', () => {
 
   it('S0-37 every message is a normalised event that fits the published JSON Schema of its type, with the names of the list', async () => {
     started();
-    const id = newClientId();
-    await change(id, 'CREATE', {
+    const id = clients.newId();
+    await clients.change(id, 'CREATE', {
       Account_Status__c: 'Active',
       Name: 'Bakery',
       Business_Type__c: 'Food;Retail',
       BillingCountry: 'Norway',
     });
-    await change(id, 'UPDATE', { Account_Priority__c: 'High' });
-    await change(id, 'DELETE');
-    await change(id, 'UNDELETE', { Account_Status__c: 'Active' });
+    await clients.change(id, 'UPDATE', { Account_Priority__c: 'High' });
+    await clients.change(id, 'DELETE');
+    await clients.change(id, 'UNDELETE', { Account_Status__c: 'Active' });
     await settled();
     const { components } = asyncApiDocument(api.getAll(Publication), '1.0.0') as {
       components: { schemas: Record<string, object> };
@@ -220,10 +180,13 @@ describe('The relay of clients to EventBridge', () => {
   }, 60_000);
 
   it('S0-36 after a partial failure sends only what was not taken again, in the order of each client', async () => {
-    const [one, other] = [newClientId(), newClientId()];
+    const [one, other] = [clients.newId(), clients.newId()];
     const active = { Account_Status__c: 'Active' };
-    const ids = [await change(one, 'CREATE', active), await change(other, 'CREATE', active)];
-    ids.push(await change(one, 'UPDATE', { Name: 'Second' }), await change(other, 'UPDATE', { Name: 'Second' }));
+    const ids = [await clients.change(one, 'CREATE', active), await clients.change(other, 'CREATE', active)];
+    ids.push(
+      await clients.change(one, 'UPDATE', { Name: 'Second' }),
+      await clients.change(other, 'UPDATE', { Name: 'Second' }),
+    );
     const failed = { ErrorCode: 'ThrottlingException', ErrorMessage: 'Rate exceeded.' };
     for (let n = 0; n < 6; n++) {
       bridge.answerNext({
@@ -239,9 +202,9 @@ describe('The relay of clients to EventBridge', () => {
   }, 60_000);
 
   it('S0-38 goes on by itself after throttling and 5xx; what is refused becomes a dead letter with its cause, and a retry sends it in order', async () => {
-    const id = newClientId();
-    const first = await change(id, 'CREATE', { Account_Status__c: 'Active' });
-    const second = await change(id, 'UPDATE', { Name: 'Second' });
+    const id = clients.newId();
+    const first = await clients.change(id, 'CREATE', { Account_Status__c: 'Active' });
+    const second = await clients.change(id, 'UPDATE', { Name: 'Second' });
     for (let n = 0; n < 5; n++) {
       bridge.answerNext({ __type: 'ThrottlingException', message: 'Rate exceeded.' }, 400);
       bridge.answerNext({ __type: 'InternalException', message: 'Sorry.' }, 500);
@@ -250,7 +213,7 @@ describe('The relay of clients to EventBridge', () => {
     started();
     const deadLetters = api.get(DeadLetters);
     const parked = await eventually(async () => {
-      const all = await deadLetters.list(tenant, { limit: 10 });
+      const all = await deadLetters.list(TENANT, { limit: 10 });
       return all.find(({ stream }) => stream.id === id);
     }, WAIT_MAX_MS);
     expect(parked).toMatchObject({
@@ -263,9 +226,9 @@ describe('The relay of clients to EventBridge', () => {
     await settled();
     expect(about(id)).toEqual([]);
 
-    await deadLetters.decide(tenant, parked.id, 'retry');
+    await deadLetters.decide(TENANT, parked.id, 'retry');
     await sentUpTo(second);
     expect(about(id).map(({ event_id }) => event_id)).toEqual([first, second]);
-    await eventually(async () => (await deadLetters.list(tenant, { limit: 10 })).length === 0, WAIT_MAX_MS);
+    await eventually(async () => (await deadLetters.list(TENANT, { limit: 10 })).length === 0, WAIT_MAX_MS);
   }, 60_000);
 });

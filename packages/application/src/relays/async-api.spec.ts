@@ -1,3 +1,4 @@
+// The AsyncAPI document: complete, and pointing at nothing that it does not hold.
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { asyncApiDocument } from './async-api.ts';

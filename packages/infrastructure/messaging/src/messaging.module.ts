@@ -1,4 +1,4 @@
-// Wires the publisher and the message bus that the settings choose.
+// Wires the publisher, the message bus and the destinations that the settings choose.
 import {
   EventPublisher,
   HealthCheck,
@@ -11,6 +11,7 @@ import {
 import { ContainerModule } from 'inversify';
 import { brokerOf } from './bus/broker-of.ts';
 import { BrokeredMessageBus } from './bus/brokered-message-bus.ts';
+import { BusDestination } from './bus/bus-destination.ts';
 import { EventBridgePublisher } from './eventbridge/eventbridge-publisher.ts';
 import { chosenBus, type MessagingSettings } from './messaging.settings.ts';
 
@@ -51,6 +52,9 @@ function bindBus(bind: Bind, settings: MessagingSettings): void {
     .inSingletonScope()
     .onDeactivation((bus) => bus.close());
   if (chosenBus(settings) === 'memory') return;
+  bind<MessageDestination>(MessageDestination)
+    .toResolvedValue((bus: MessageBus) => new BusDestination(bus, settings.cloudEventMode), [MessageBus])
+    .inSingletonScope();
   // Requests are answered without it, and what should be sent waits: a broker that is away makes nobody unready.
   bind<HealthCheck>(HealthCheck)
     .toResolvedValue(

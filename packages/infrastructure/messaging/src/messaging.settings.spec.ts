@@ -3,7 +3,11 @@ import { chosenBus, messagingSettings } from './messaging.settings.ts';
 
 describe('The settings of messaging', () => {
   it('need nothing, and then use the default bus', () => {
-    expect(messagingSettings.parse({})).toEqual({ eventbridgeBus: 'default', busPrefix: 'groundwork' });
+    expect(messagingSettings.parse({})).toEqual({
+      eventbridgeBus: 'default',
+      busPrefix: 'groundwork',
+      cloudEventMode: 'structured',
+    });
     expect(chosenBus(messagingSettings.parse({}))).toBe('memory');
   });
 

@@ -50,6 +50,13 @@ const fields = z.object({
       allowed: 'up to 40 lower-case letters, digits and -',
     },
   ),
+  cloudEventMode: setting(z.enum(['structured', 'binary']).default('structured'), {
+    variable: 'GW_CLOUDEVENTS',
+    description:
+      'How relays write CloudEvents to the broker: as one JSON object, or with the attributes as headers (`ce-id` …) ' +
+      'and the data as the body.',
+    allowed: 'structured, binary',
+  }),
   redisUrl: setting(z.url({ protocol: /^rediss?$/ }).optional(), {
     variable: 'REDIS_URL',
     description: 'The Redis that programs share.',
