@@ -1,8 +1,9 @@
-// Messages as CloudEvents 1.0, the form that other systems know: https://github.com/cloudevents/spec
+// Messages as CloudEvents 1.0, the form that other systems know.
 import { cloudEventType, messageId, type OutgoingMessage } from '@groundwork/application';
 
 /**
- * The attributes of CloudEvents 1.0 and of its documented extensions; `tenant` is ours. All values are text.
+ * The attributes of CloudEvents 1.0 (https://github.com/cloudevents/spec) and of its documented extensions; `tenant` is
+ * ours. All values are text.
  * `sequence` is the version of the stream, written so that texts sort as the numbers do.
  */
 export interface CloudEventAttributes {
