@@ -13,6 +13,8 @@ export interface Program {
   kill(signal: NodeJS.Signals): void;
   /** Whether `/readyz` answers 200. */
   isReady(): Promise<boolean>;
+  /** What `/readyz?verbose` says. */
+  readiness(): Promise<string>;
   /** The value of a metric's first series whose labels contain the text; 0 when there is none. */
   metric(name: string, labels?: string): Promise<number>;
   /** Where the api is served. */
@@ -53,6 +55,7 @@ export function startProgram(
     exitCode,
     kill: (signal) => void child.kill(signal),
     isReady: async () => (await management('/readyz')).ok,
+    readiness: async () => (await management('/readyz?verbose')).text(),
     metric: async (metricName, labels = '') => {
       const text = await (await management('/metrics')).text();
       const series = text.split('\n').find((line) => line.startsWith(`${metricName}{`) && line.includes(labels));

@@ -51,21 +51,16 @@ function describeTaking({ connect }: BusAccess): void {
 
 function describeRefusing({ connect }: BusAccess): void {
   describe('publishing what cannot be', () => {
-    it.each([
-      ['an id with a space', { id: 'a b' }],
-      ['a topic with a wildcard', { topic: 'a.*' }],
-      ['a topic with an empty word', { topic: 'a..b' }],
-      ['a header of two lines', { headers: { note: 'a\r\nb' } }],
-      ['a header of the bus', { headers: { 'groundwork-x': 'a' } }],
-      ['half a character in the key', { key: '\ud800' }],
-    ])('refuses %s by name, before anything is sent', async (_what, parts) => {
+    it('refuses what no broker could carry, by name and before anything is sent', async () => {
       const { bus } = await connect();
       const [word, heard] = [newWord(), new HeardMessages()];
       await bus.subscribe({ topic: `${word}.>`, group: word, handle: heard.handle });
-      const wrong = bus.publish([newMessage(`${word}.a`, 'first'), newMessage(`${word}.a`, 'second', parts)]);
-      await expect(wrong).rejects.toMatchObject({ code: 'messaging.invalid-message' });
-      await bus.publish([newMessage(`${word}.a`, 'third')]);
-      expect(await heard.until(1)).toEqual(['third']);
+      for (const parts of impossible) {
+        const wrong = bus.publish([newMessage(`${word}.a`, 'first'), newMessage(`${word}.a`, 'second', parts)]);
+        await expect(wrong).rejects.toMatchObject({ code: 'messaging.invalid-message' });
+      }
+      await bus.publish([newMessage(`${word}.a`, 'last')]);
+      expect(await heard.until(1)).toEqual(['last']);
     });
 
     it('refuses a message that is too large', async () => {
@@ -112,3 +107,12 @@ function describeUnroutable({ connect, traits }: BusAccess): void {
     });
   });
 }
+
+const impossible: readonly Partial<BusMessage>[] = [
+  { id: 'a b' },
+  { topic: 'a.*' },
+  { topic: 'a..b' },
+  { headers: { note: 'a\r\nb' } },
+  { headers: { 'groundwork-x': 'a' } },
+  { key: '\ud800' },
+];

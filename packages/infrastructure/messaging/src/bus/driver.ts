@@ -10,7 +10,7 @@ export async function driver<Module>(packageName: string, load: () => Promise<Mo
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw cause;
     throw new Misconfigured(
       'messaging.driver-missing',
-      `The settings choose a broker whose driver ${packageName} is not installed.`,
+      `The settings choose a broker, and the package ${packageName} is not installed.`,
       `Run npm install ${packageName}, or choose another broker with GW_BUS.`,
       { packageName },
       { cause },

@@ -59,17 +59,19 @@ export class KafkaBroker implements Broker {
   /** Messages of other topics between those of the queue count, too: Kafka does not know what its readers skip. */
   async counts(name: string): Promise<QueueCounts | undefined> {
     if (!(await this.#isKnown(name))) return undefined;
-    const { admin } = await this.#connections.current();
-    const [waiting, again, deadLetters] = await Promise.all([
-      behind(admin, this.#names.group(name), this.#names.messages),
-      behind(admin, this.#names.group(name), this.#names.again(name)),
-      behind(admin, this.#names.dead(name), this.#names.dead(name)),
+    const { group, messages, again, dead } = this.#groupOf(name);
+    const [waiting, returning, deadLetters, consumers] = await Promise.all([
+      this.#connections.ask((admin) => behind(admin, group, messages)),
+      this.#connections.ask((admin) => behind(admin, group, again)),
+      this.#connections.ask((admin) => behind(admin, dead, dead)),
+      this.#connections
+        .ask((admin) => admin.describeGroups([group]))
+        .then(
+          ({ groups }) => groups[0]?.members.length,
+          () => undefined,
+        ),
     ]);
-    const consumers = await admin.describeGroups([this.#names.group(name)]).then(
-      ({ groups }) => groups[0]?.members.length,
-      () => undefined,
-    );
-    return { waiting: waiting + again, consumers, deadLetters };
+    return { waiting: waiting + returning, consumers, deadLetters };
   }
 
   async purge(name: string): Promise<void> {
@@ -117,8 +119,7 @@ export class KafkaBroker implements Broker {
   }
 
   async ping(): Promise<void> {
-    const { admin } = await this.#connections.current();
-    await admin.fetchTopicMetadata({ topics: [this.#names.messages] });
+    await this.#connections.ask((admin) => admin.fetchTopicMetadata({ topics: [this.#names.messages] }));
   }
 
   async close(): Promise<void> {
@@ -127,11 +128,12 @@ export class KafkaBroker implements Broker {
   }
 
   async #join(queue: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<KafkaConsumer> {
-    const { admin } = await this.#connections.current();
     const groupId = this.#names.group(queue.name);
     const topics = queue.isTransient ? [this.#names.messages] : [this.#names.messages, this.#names.again(queue.name)];
     const startsAt = new Map<string, Map<number, string>>();
-    for (const topic of topics) startsAt.set(topic, await uncommittedEnds(admin, groupId, topic));
+    for (const topic of topics) {
+      startsAt.set(topic, await this.#connections.ask((admin) => uncommittedEnds(admin, groupId, topic)));
+    }
     const consumer: KafkaConsumer = new KafkaConsumer({
       member: await this.#connections.consumer(groupId),
       pattern: queue.topic,
@@ -153,10 +155,18 @@ export class KafkaBroker implements Broker {
   }
 
   async #isKnown(name: string): Promise<boolean> {
-    const { admin } = await this.#connections.current();
-    await admin.fetchTopicMetadata({ topics: [this.#names.messages] });
-    const [found] = await admin.fetchOffsets({ groupId: this.#names.group(name), topics: [this.#names.messages] });
-    return found?.partitions.some(({ offset }) => offset !== NONE) ?? false;
+    const { group: groupId, messages } = this.#groupOf(name);
+    return this.#connections.ask(async (admin) => {
+      await admin.fetchTopicMetadata({ topics: [messages] });
+      const [found] = await admin.fetchOffsets({ groupId, topics: [messages] });
+      return found?.partitions.some(({ offset }) => offset !== NONE) ?? false;
+    });
+  }
+
+  #groupOf(name: string) {
+    const { messages } = this.#names;
+    const [group, dead, again] = [this.#names.group(name), this.#names.dead(name), this.#names.again(name)];
+    return { group, messages, dead, again };
   }
 
   async #storeDead({ name, isTransient }: Queue, message: BusMessage, reason: string, attempts: number): Promise<void> {
@@ -172,38 +182,31 @@ export class KafkaBroker implements Broker {
     work: (found: readonly KafkaMessage[]) => Promise<void>,
     isFinal: boolean,
   ): Promise<void> {
-    const { admin } = await this.#connections.current();
     const topic = this.#names.dead(name);
-    const ends = new Map<number, bigint>();
-    if ((await behind(admin, topic, topic)) === 0) return;
-    for (const { partition, high } of await admin.fetchTopicOffsets(topic)) ends.set(partition, BigInt(high));
-    const left = new Set([...ends].filter(([, end]) => end > 0n).map(([partition]) => partition));
+    const left = await this.#connections.ask((admin) => uncommitted(admin, topic, topic));
+    if (left.size === 0) return;
     const over = Promise.withResolvers<void>();
     const member = await this.#connections.consumer(topic);
+    member.on(member.events.CRASH, ({ payload }) => over.reject(payload.error));
     try {
       await member.connect();
       await member.subscribe({ topics: [topic], fromBeginning: true });
-      const [committed] = await admin.fetchOffsets({ groupId: topic, topics: [topic] });
-      for (const { partition, offset } of committed!.partitions) {
-        if (offset !== NONE && BigInt(offset) >= ends.get(partition)!) left.delete(partition);
-      }
       await member.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         eachBatch: async ({ batch: { partition, messages }, resolveOffset }) => {
-          const end = ends.get(partition)!;
-          const found = messages.filter(({ offset }) => BigInt(offset) < end);
+          const end = left.get(partition);
+          const found = messages.filter(({ offset }) => end !== undefined && BigInt(offset) < end);
           if (found.length === 0) return;
           await work(found);
           const last = found.at(-1)!.offset;
           resolveOffset(last);
           const next = BigInt(last) + 1n;
           if (isFinal) await member.commitOffsets([{ topic, partition, offset: String(next) }]);
-          if (next >= end) left.delete(partition);
+          if (next === end) left.delete(partition);
           if (left.size === 0) over.resolve();
         },
       });
-      member.on(member.events.CRASH, ({ payload }) => over.reject(payload.error));
       await over.promise;
     } finally {
       await member.disconnect();
@@ -211,9 +214,8 @@ export class KafkaBroker implements Broker {
   }
 
   async #administer(work: (admin: Admin) => Promise<void>): Promise<void> {
-    const { admin } = await this.#connections.current();
     try {
-      await work(admin);
+      await this.#connections.ask(work);
     } catch (cause) {
       throw new Unavailable(
         'messaging.refused-by-kafka',
@@ -228,23 +230,37 @@ export class KafkaBroker implements Broker {
 
 /** The present ends of the partitions of which the group has committed nothing. */
 async function uncommittedEnds(admin: Admin, groupId: string, topic: string): Promise<Map<number, string>> {
-  await admin.fetchTopicMetadata({ topics: [topic] });
-  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
-  const without = new Set(found!.partitions.filter(({ offset }) => offset === NONE).map(({ partition }) => partition));
-  const ends = await admin.fetchTopicOffsets(topic);
-  return new Map(
-    ends.filter(({ partition }) => without.has(partition)).map(({ partition, high }) => [partition, high]),
-  );
+  const all = await standings(admin, groupId, topic);
+  return new Map(all.filter(({ at }) => at === undefined).map(({ partition, high }) => [partition, String(high)]));
+}
+
+/** The present ends of the partitions that the group has not committed as a whole. */
+async function uncommitted(admin: Admin, groupId: string, topic: string): Promise<Map<number, bigint>> {
+  const all = await standings(admin, groupId, topic);
+  return new Map(all.filter(({ at, low, high }) => (at ?? low) < high).map(({ partition, high }) => [partition, high]));
 }
 
 /** How many records the group has not committed. */
 async function behind(admin: Admin, groupId: string, topic: string): Promise<number> {
+  const all = await standings(admin, groupId, topic);
+  return all.reduce((sum, { at, low, high }) => sum + Number(high - (at ?? low)), 0);
+}
+
+interface Standing {
+  readonly partition: number;
+  readonly low: bigint;
+  readonly high: bigint;
+  /** What the group has committed. */
+  readonly at: bigint | undefined;
+}
+
+async function standings(admin: Admin, groupId: string, topic: string): Promise<readonly Standing[]> {
   await admin.fetchTopicMetadata({ topics: [topic] });
   const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
   const committed = new Map(found!.partitions.map(({ partition, offset }) => [partition, offset]));
   const ends = await admin.fetchTopicOffsets(topic);
-  return ends.reduce((sum, { partition, high, low }) => {
+  return ends.map(({ partition, low, high }) => {
     const at = committed.get(partition) ?? NONE;
-    return sum + Number(BigInt(high) - BigInt(at === NONE ? low : at));
-  }, 0);
+    return { partition, low: BigInt(low), high: BigInt(high), at: at === NONE ? undefined : BigInt(at) };
+  });
 }

@@ -25,6 +25,7 @@ export interface KafkaAddress {
 export class KafkaConnections {
   readonly #address: KafkaAddress;
   #clients: Promise<KafkaClients> | undefined;
+  #asked: Promise<unknown> = Promise.resolve();
 
   constructor(address: KafkaAddress) {
     this.#address = address;
@@ -34,6 +35,13 @@ export class KafkaConnections {
     this.#clients ??= this.#connect();
     this.#clients.catch(() => (this.#clients = undefined));
     return this.#clients;
+  }
+
+  /** One question after the other: the driver's answers about a topic get lost while another makes it look anew. */
+  async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    const answer = this.#asked.then(async () => question((await this.current()).admin));
+    this.#asked = answer.catch(() => undefined);
+    return answer;
   }
 
   async consumer(groupId: string): Promise<GroupConsumer> {
