@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { appendSuite } from './append-suite.ts';
 import { withBenchDatabase } from './bench-database.ts';
+import { cacheSuite } from './cache-suite.ts';
 import { catchUpSuite } from './catch-up-suite.ts';
 import { growthSuite } from './growth-suite.ts';
 import { latencySuite } from './latency-suite.ts';
@@ -21,6 +22,7 @@ const suites: readonly Suite[] = [
   projectSuite,
   latencySuite,
   workersSuite,
+  cacheSuite,
 ];
 
 const { values, positionals } = parseArgs({

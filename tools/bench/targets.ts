@@ -36,6 +36,8 @@ export const TARGETS: readonly Target[] = [
   target('project', 'projectOverStatement', 'at least', 0.25),
   target('latency', 'latency500P50Ms', 'at most', 5),
   target('latency', 'latency500P99Ms', 'at most', 25),
+  target('cache', ratioName('cachedRead', 'ioredis get'), 'at least', 3),
+  target('cache', 'loadsFor256Misses', 'at most', 1),
   // Within 1.2 times, to two decimals.
   target('growth', 'appendLargeOverSmall', 'at least', 0.83),
   target('growth', 'loadLargeOverSmall', 'at least', 0.83),

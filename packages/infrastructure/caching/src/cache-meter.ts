@@ -2,14 +2,14 @@
 import type { Counter, Histogram, Metrics } from '@groundwork/application';
 
 export class CacheMeter {
-  readonly #cache: string;
+  readonly #labels: { readonly cache: string };
   readonly #hits: Counter;
   readonly #misses: Counter;
   readonly #errors: Counter;
   readonly #durations: Histogram;
 
   constructor(cache: string, metrics: Metrics) {
-    this.#cache = cache;
+    this.#labels = { cache };
     this.#hits = metrics.counter('groundwork_cache_hits_total', 'Values that were found in a cache.', ['cache']);
     this.#misses = metrics.counter('groundwork_cache_misses_total', 'Values that had to be loaded.', ['cache']);
     this.#errors = metrics.counter('groundwork_cache_errors_total', 'What a cache could not do.', ['cache']);
@@ -21,18 +21,18 @@ export class CacheMeter {
   }
 
   hit(): void {
-    this.#hits.add(1, { cache: this.#cache });
+    this.#hits.add(1, this.#labels);
   }
 
   miss(): void {
-    this.#misses.add(1, { cache: this.#cache });
+    this.#misses.add(1, this.#labels);
   }
 
   failed(): void {
-    this.#errors.add(1, { cache: this.#cache });
+    this.#errors.add(1, this.#labels);
   }
 
   took(operation: string, ms: number): void {
-    this.#durations.observe(ms / 1_000, { cache: this.#cache, operation });
+    this.#durations.observe(ms / 1_000, { ...this.#labels, operation });
   }
 }

@@ -35,6 +35,7 @@ export const NAMED_CACHE_DEFAULTS: Omit<NamedCacheSettings, 'name'> = {
 
 const KEY_LENGTH_MAX = 1_024;
 const POLL_MS = 10;
+const SPACES_MAX = 10_000;
 const TTL_SECONDS_MAX = 366 * 24 * 3_600;
 
 export interface NamedCacheParts {
@@ -50,6 +51,8 @@ export class NamedCache implements Cache {
   readonly #parts: Required<NamedCacheParts>;
   /** The loads that go on in this process: who asks meanwhile shares them. */
   readonly #loads = new Map<string, Promise<string>>();
+  /** Of tenants whose names were checked. */
+  readonly #spaces = new Map<string, CacheSpace>();
 
   constructor(settings: NamedCacheSettings, parts: NamedCacheParts) {
     this.#settings = settings;
@@ -61,9 +64,8 @@ export class NamedCache implements Cache {
   }
 
   async get<T>(tenant: TenantId, key: string, { version }: CacheOptions = {}): Promise<CacheHit<T> | undefined> {
-    const space = this.#space(tenant, [key]);
     const prefix = prefixOf(version);
-    const [text] = await this.#texts(space, [key]);
+    const text = this.#near(tenant, key) ?? (await this.#texts(this.#space(tenant, [key]), [key]))[0];
     return this.#told(text, prefix) ? { value: valueOfExactText(text, prefix.length) as T } : undefined;
   }
 
@@ -124,14 +126,14 @@ export class NamedCache implements Cache {
   }
 
   async remember<T>(tenant: TenantId, key: string, load: () => Promise<T>, options: CacheOptions = {}): Promise<T> {
-    const space = this.#space(tenant, [key]);
-    this.#refuseOptions(options);
     const prefix = prefixOf(options.version);
-    const near = this.#parts.strategy.peek?.(space, key);
+    const near = this.#near(tenant, key);
     if (near?.startsWith(prefix)) {
       this.#parts.meter.hit();
       return valueOfExactText(near, prefix.length) as T;
     }
+    const space = this.#space(tenant, [key]);
+    this.#refuseOptions(options);
     const at = `${loadPlace(space, key)}\n${prefix}`;
     let text = this.#loads.get(at);
     if (text === undefined) {
@@ -221,6 +223,12 @@ export class NamedCache implements Cache {
     return this.#attempt('release', (strategy) => strategy.release(space, key, lease), undefined);
   }
 
+  /** What is at hand was checked when it was stored; only the tenant must be one that is known to be none else. */
+  #near(tenant: TenantId, key: string): string | undefined {
+    const space = this.#spaces.get(tenant);
+    return space === undefined ? undefined : this.#parts.strategy.peek?.(space, key);
+  }
+
   async #texts(space: CacheSpace, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     const { strategy } = this.#parts;
     if (strategy.peek === undefined) return this.#attempt('get', () => strategy.getMany(space, keys), []);
@@ -270,7 +278,12 @@ export class NamedCache implements Cache {
 
   #space(tenant: TenantId, keys: Iterable<string>): CacheSpace {
     for (const key of keys) refuseKey(key);
-    return { tenant: parseTenantId(tenant), cache: this.name };
+    const known = this.#spaces.get(tenant);
+    if (known !== undefined) return known;
+    const space = { tenant: parseTenantId(tenant), cache: this.name };
+    if (this.#spaces.size >= SPACES_MAX) this.#spaces.clear();
+    this.#spaces.set(tenant, space);
+    return space;
   }
 
   /** Who asks from now on does not share a load that began before. */
