@@ -38,7 +38,7 @@ export class RedisServer implements AsyncDisposable {
   async start(): Promise<void> {
     const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#dir, '--save', ''];
     // What it kept is there again when it is started again.
-    this.#process = spawn('redis-server', [...settings, '--appendonly', 'yes', '--appendfsync', 'always'], {
+    this.#process = spawn('redis-server', [...settings, '--appendonly', 'yes', '--appendfsync', 'no'], {
       stdio: 'ignore',
     });
     await eventually(() => this.cli('ping') === 'PONG');

@@ -223,8 +223,9 @@ export class NamedCache implements Cache {
     return this.#attempt('release', (strategy) => strategy.release(space, key, lease), undefined);
   }
 
-  /** What is at hand was checked when it was stored; only the tenant must be one that is known to be none else. */
+  /** A value at hand, for a tenant whose name was checked before. */
   #near(tenant: TenantId, key: string): string | undefined {
+    refuseKey(key);
     const space = this.#spaces.get(tenant);
     return space === undefined ? undefined : this.#parts.strategy.peek?.(space, key);
   }

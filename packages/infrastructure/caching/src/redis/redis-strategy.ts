@@ -15,7 +15,7 @@ export interface TimedText {
   readonly ttlMs: number;
 }
 
-const PAGE = 500;
+const PAGE = 250;
 
 export class RedisStrategy implements CacheStrategy {
   readonly #redis: Promise<CachingRedis>;
