@@ -34,7 +34,11 @@ export interface Login {
   readonly password: string;
 }
 
-export async function startInstallation(name: string): Promise<Installation> {
+/** `apiSettings` are for the api alone. */
+export async function startInstallation(
+  name: string,
+  apiSettings: Readonly<Record<string, string>> = {},
+): Promise<Installation> {
   const dataDir = mkdtempSync(join(tmpdir(), `gw-${name}-`));
   chmodSync(dataDir, 0o711);
   const database = await startEmbeddedPostgres({ dataDir, durable: true, log: () => undefined });
@@ -44,7 +48,7 @@ export async function startInstallation(name: string): Promise<Installation> {
   superuser.pathname = new URL(urls.worker).pathname;
   const client = new Client({ connectionString: superuser.href });
   await client.connect();
-  const api = startProgram('api', { GW_DATA_DIR: dataDir, DATABASE_URL: urls.api });
+  const api = startProgram('api', { GW_DATA_DIR: dataDir, DATABASE_URL: urls.api, ...apiSettings });
   await untilReady(api);
   const token = await issueDevelopmentToken(productSettings({ GW_DATA_DIR: dataDir }).security);
   const url = await api.url();

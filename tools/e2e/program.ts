@@ -19,6 +19,8 @@ export interface Program {
   metric(name: string, labels?: string): Promise<number>;
   /** Where the api is served. */
   url(): Promise<string>;
+  /** Where health and metrics are served. */
+  managementPort(): Promise<number>;
 }
 
 const root = join(import.meta.dirname, '../..');
@@ -61,6 +63,7 @@ export function startProgram(
       const series = text.split('\n').find((line) => line.startsWith(`${metricName}{`) && line.includes(labels));
       return Number(series?.split(' ').at(-1) ?? 0);
     },
+    managementPort: async () => Number(await told('Health and metrics are served.', 'port')),
     url: () => told('The api is served.', 'url'),
   };
 }

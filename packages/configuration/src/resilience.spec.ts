@@ -1,6 +1,14 @@
 // What the platform calls is behind a breaker by default: each dependency behind a line that a test can cut.
-import { Authenticator, Metrics, Unavailable } from '@groundwork/application';
-import { eventually, FaultProxy, scraped, testDatabase } from '@groundwork/testing';
+import { Authenticator, EventsNotPublished, Metrics, Unavailable } from '@groundwork/application';
+import {
+  eventually,
+  FAKE_AWS_KEYS,
+  FakeEventBridge,
+  FaultProxy,
+  newLoggedEvent,
+  scraped,
+  testDatabase,
+} from '@groundwork/testing';
 import type { PrometheusMetrics } from '@groundwork/monitoring';
 import { Database } from '@groundwork/persistence';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -16,6 +24,7 @@ interface Dependency {
   readonly proxy: FaultProxy;
   readonly databaseUrl?: string;
   readonly settings: Environment;
+  readonly failure: new (...parts: never[]) => Error;
   /** One call over the line. */
   call(factory: InfrastructureFactory): Promise<unknown>;
 }
@@ -40,6 +49,7 @@ const dependencies: Readonly<Record<string, () => Promise<Dependency>>> = {
       name: 'postgres',
       proxy,
       databaseUrl,
+      failure: Unavailable,
       settings: {},
       call: (factory) => factory.get(Database).query({ name: 'ping', text: 'select 1' }),
     };
@@ -65,6 +75,7 @@ const dependencies: Readonly<Record<string, () => Promise<Dependency>>> = {
     return {
       name: 'keys',
       proxy,
+      failure: Unavailable,
       settings: {
         GW_JWKS_URL: url,
         GW_JWT_ISSUER: 'https://issuer.example',
@@ -75,7 +86,26 @@ const dependencies: Readonly<Record<string, () => Promise<Dependency>>> = {
       call: (factory) => factory.get(Authenticator).authenticate(token),
     };
   },
+
+  async eventbridge() {
+    const bridge = await FakeEventBridge.start();
+    later(() => bridge[Symbol.asyncDispose]());
+    const { proxy, url } = await behindProxy(bridge.endpoint);
+    return {
+      name: 'eventbridge',
+      proxy,
+      failure: EventsNotPublished,
+      settings: {
+        EVENTBRIDGE_REGION: 'eu-north-1',
+        EVENTBRIDGE_ENDPOINT: url,
+        GW_RESILIENCE_EVENTBRIDGE: 'breakerOpenMs=500',
+      },
+      call: (factory) => factory.publisher.publish([newLoggedEvent()]),
+    };
+  },
 };
+
+Object.assign(process.env, FAKE_AWS_KEYS);
 
 // Nothing connects before it is used, so no database has to be there.
 const NOWHERE = 'postgres://gw@127.0.0.1:1/groundwork';
@@ -83,7 +113,7 @@ const OPEN = 2;
 
 describe.each(Object.keys(dependencies))('calls to %s', (name) => {
   it('S4-45 S3-32 are not made any more while nobody answers, and are made again when somebody does', async () => {
-    const { proxy, databaseUrl = NOWHERE, settings, call } = await dependencies[name]!();
+    const { proxy, failure, databaseUrl = NOWHERE, settings, call } = await dependencies[name]!();
     const factory = await infrastructureFactory({ databaseUrl, settings });
     later(() => factory.close());
     const state = async () => {
@@ -93,16 +123,32 @@ describe.each(Object.keys(dependencies))('calls to %s', (name) => {
 
     proxy.state = 'refusing';
     await eventually(async () => {
-      await expect(call(factory)).rejects.toBeInstanceOf(Unavailable);
+      await expect(call(factory)).rejects.toBeInstanceOf(failure);
       return (await state()) === OPEN;
     });
     // The line counts who knocks: nobody does.
     const knocks = proxy.attempts;
-    await expect(call(factory)).rejects.toBeInstanceOf(Unavailable);
+    await expect(call(factory)).rejects.toBeInstanceOf(failure);
     expect([await state(), proxy.attempts]).toEqual([OPEN, knocks]);
 
     proxy.state = 'open';
     await eventually(() => call(factory).then(() => true));
     expect(await state()).toBe(0);
   });
+});
+
+it('S4-61 a load of calls to EventBridge keeps to a few connections, and they stay', async () => {
+  const { proxy, settings } = await dependencies['eventbridge']!();
+  const factory = await infrastructureFactory({ databaseUrl: NOWHERE, settings });
+  later(() => factory.close());
+  const publish = () => factory.publisher.publish([newLoggedEvent()]);
+  const load = () => Promise.all(Array.from({ length: 100 }, publish));
+
+  await load();
+  const made = proxy.attempts;
+  expect(made).toBeLessThanOrEqual(20);
+  for (let rounds = 0; rounds < 3; rounds++) {
+    await load();
+    expect([proxy.attempts, proxy.connections]).toEqual([made, made]);
+  }
 });

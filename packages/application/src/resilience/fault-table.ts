@@ -1,18 +1,27 @@
 // The one table of what errors of other programs mean: PostgreSQL, sockets, HTTP, AWS, Redis and the brokers.
 
 /**
- * What is wrong, as far as the one who called has to know. The first five pass by themselves, the last three do not:
+ * What is wrong, as far as the one who called has to know. The first six pass by themselves, the last three do not:
  * - `unreachable`: no connection can be made;
  * - `disconnected`: a connection that was made has ended, and another one may live;
  * - `timed-out`: the answer did not come in time;
- * - `busy`: it answers that it cannot now: overloaded, throttled, starting, read-only for the moment;
+ * - `busy`: it answers that it cannot now: overloaded, starting, read-only for the moment, failed inside;
+ * - `throttled`: it answers that this caller asks too often;
  * - `contended`: another transaction was faster, or holds what is needed;
  * - `refused`: what was sent is not accepted, and will not be the next time;
  * - `misconfigured`: login, rights, names or addresses; somebody has to set them right;
  * - `cancelled`: whoever asked does not want the answer any more.
  */
 export type Fault =
-  'unreachable' | 'disconnected' | 'timed-out' | 'busy' | 'contended' | 'refused' | 'misconfigured' | 'cancelled';
+  | 'unreachable'
+  | 'disconnected'
+  | 'timed-out'
+  | 'busy'
+  | 'throttled'
+  | 'contended'
+  | 'refused'
+  | 'misconfigured'
+  | 'cancelled';
 
 type FaultTable = Readonly<Record<string, Fault>>;
 
@@ -102,7 +111,7 @@ export const FAULTS_BY_STATUS: Readonly<Record<number, Fault>> = {
   423: 'contended',
   425: 'busy',
   428: 'refused',
-  429: 'busy',
+  429: 'throttled',
   431: 'refused',
   451: 'refused',
   500: 'busy',
@@ -132,16 +141,16 @@ export const FAULTS_BY_NAME: FaultTable = {
   TimeoutError: 'timed-out',
   AbortError: 'cancelled',
 
-  Throttling: 'busy',
-  ThrottlingException: 'busy',
-  ThrottledException: 'busy',
-  RequestThrottled: 'busy',
-  RequestThrottledException: 'busy',
-  RequestLimitExceeded: 'busy',
-  TooManyRequestsException: 'busy',
-  ProvisionedThroughputExceededException: 'busy',
-  BandwidthLimitExceeded: 'busy',
-  SlowDown: 'busy',
+  Throttling: 'throttled',
+  ThrottlingException: 'throttled',
+  ThrottledException: 'throttled',
+  RequestThrottled: 'throttled',
+  RequestThrottledException: 'throttled',
+  RequestLimitExceeded: 'throttled',
+  TooManyRequestsException: 'throttled',
+  ProvisionedThroughputExceededException: 'throttled',
+  BandwidthLimitExceeded: 'throttled',
+  SlowDown: 'throttled',
   PriorRequestNotComplete: 'busy',
   InternalError: 'busy',
   InternalFailure: 'busy',
@@ -187,6 +196,9 @@ export const FAULTS_BY_NAME: FaultTable = {
 
 /** What drivers say by a message only. */
 export const FAULTS_BY_MESSAGE: readonly (readonly [message: RegExp, fault: Fault])[] = [
+  // A socket's own words, where the code was lost on the way: the AWS SDK wraps what it does not take for an error.
+  [/\b(connect|getaddrinfo) (ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)\b/, 'unreachable'],
+  [/\b(connect|read|write) (ECONNRESET|EPIPE)\b|^socket hang up/, 'disconnected'],
   // pg: an exhausted pool, a server that does not answer, a lost connection.
   [/timeout exceeded when trying to connect/i, 'busy'],
   [/connection timeout|timeout expired|client was closed/i, 'unreachable'],
@@ -194,7 +206,6 @@ export const FAULTS_BY_MESSAGE: readonly (readonly [message: RegExp, fault: Faul
   [/query read timeout/i, 'timed-out'],
   // ioredis, which writes the answers of the server with their first word in capitals.
   [/^Connection is closed|^Stream isn't writeable|^Command aborted due to connection close/, 'disconnected'],
-  [/^connect ETIMEDOUT/, 'unreachable'],
   [/^Command timed out|^Socket timeout/, 'timed-out'],
   [/^(BUSY|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|MISCONF) /, 'busy'],
   [/^(NOAUTH|WRONGPASS|NOPERM) /, 'misconfigured'],

@@ -41,13 +41,13 @@ const cases: readonly (readonly [what: string, error: unknown, fault: Fault | un
   ['undefined_table', withCode('42P01'), 'misconfigured'],
   ['syntax_error', withCode('42601'), undefined],
   ['internal_error', withCode('XX000'), undefined],
-  ['throttling', fromAws('ThrottlingException'), 'busy'],
+  ['throttling', fromAws('ThrottlingException'), 'throttled'],
   ['an internal fault of EventBridge', fromAws('InternalException', 500), 'busy'],
   ['credentials that may not', fromAws('AccessDeniedException', 403), 'misconfigured'],
   ['a clock that AWS does not believe', fromAws('InvalidSignatureException', 403), 'misconfigured'],
   ['a name that nobody knows, with 503', fromAws('Whatever', 503), 'busy'],
   ['a name that nobody knows, with 400', fromAws('Whatever', 400), 'refused'],
-  ['HTTP 429', { status: 429 }, 'busy'],
+  ['HTTP 429', { status: 429 }, 'throttled'],
   ['HTTP 504', { statusCode: 504 }, 'timed-out'],
   ['HTTP 401', { status: 401 }, 'misconfigured'],
   ['HTTP 422', { status: 422 }, 'refused'],
@@ -67,6 +67,12 @@ const cases: readonly (readonly [what: string, error: unknown, fault: Fault | un
   ['a group of Redis that exists', named('ReplyError', 'BUSYGROUP Consumer Group name already exists'), undefined],
   ['a closed connection of Redis', new Error('Connection is closed.'), 'disconnected'],
   ['its commands', named('AbortError', 'Command aborted due to connection close'), 'disconnected'],
+  ['a Redis out of reach', new Error('connect ETIMEDOUT'), 'unreachable'],
+  [
+    'an error in another',
+    new Error('AWS SDK error wrapper for TimeoutError: connect ECONNRESET 127.0.0.1:4'),
+    'disconnected',
+  ],
   ['a slow Redis', new Error('Command timed out'), 'timed-out'],
   ['a forced end of AMQP', withCode(320, 'Connection closed: 320 (CONNECTION-FORCED)'), 'disconnected'],
   [
@@ -108,6 +114,7 @@ describe('the table of errors', () => {
       disconnected: true,
       'timed-out': true,
       busy: true,
+      throttled: true,
       contended: true,
       refused: false,
       misconfigured: false,
@@ -126,7 +133,14 @@ describe('the table of errors', () => {
 
   it('S3-32 sees an outage in what speaks against the other side, and not in a bad request or a lost race', () => {
     const outages = [withCode('ECONNREFUSED'), withCode('53300'), { status: 503 }, new TimedOut('redis', 10)];
-    const others = [withCode('40001'), withCode('23505'), { status: 404 }, new TypeError('no'), named('AbortError')];
+    const others = [
+      { status: 429 },
+      withCode('40001'),
+      withCode('23505'),
+      { status: 404 },
+      new TypeError('no'),
+      named('AbortError'),
+    ];
     expect([outages.map(isOutage), others.map(isOutage)]).toEqual([outages.map(() => true), others.map(() => false)]);
     expect(isOutage(new InvalidInput(...words))).toBe(false);
     expect([new CircuitOpen('redis', 1), new BulkheadFull('redis', 1)].map(isTransient)).toEqual([true, true]);

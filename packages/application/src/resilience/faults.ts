@@ -19,6 +19,7 @@ const TRANSIENT: ReadonlySet<Fault | undefined> = new Set<Fault>([
   'disconnected',
   'timed-out',
   'busy',
+  'throttled',
   'contended',
 ]);
 // An error may be wrapped a few times; one that is its own cause must not hold anybody up.
@@ -54,12 +55,12 @@ export function isRetryable(error: unknown, kind: CallKind): boolean {
 }
 
 /**
- * Whether the error speaks against the health of who was called. A refused request, a lost race and an error that the
- * table does not know say nothing about it.
+ * Whether the error speaks against the health of who was called. A refused request, a lost race, throttling and an
+ * error that the table does not know say nothing about it.
  */
 export function isOutage(error: unknown): boolean {
   const fault = faultOf(error);
-  return isTransientFault(fault) && fault !== 'contended';
+  return isTransientFault(fault) && fault !== 'contended' && fault !== 'throttled';
 }
 
 /** By SQLSTATE or by the code of a socket, DNS or TLS. */

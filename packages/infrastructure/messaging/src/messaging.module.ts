@@ -7,6 +7,7 @@ import {
   MessageDestination,
   Metrics,
   Misconfigured,
+  Resilience,
 } from '@groundwork/application';
 import { ContainerModule } from 'inversify';
 import { brokerOf } from './bus/broker-of.ts';
@@ -32,7 +33,10 @@ function bindPublisher(bind: Bind, settings: MessagingSettings): void {
     return;
   }
   bind(EventBridgePublisher)
-    .toResolvedValue(() => new EventBridgePublisher({ region, endpoint, bus }))
+    .toResolvedValue(
+      (resilience: Resilience) => new EventBridgePublisher({ region, endpoint, bus }, resilience),
+      [Resilience],
+    )
     .inSingletonScope()
     .onDeactivation((publisher: EventBridgePublisher) => publisher.close());
   bind<EventPublisher>(EventPublisher)

@@ -57,7 +57,15 @@ const PRESETS = {
   keys: { ...POLICY_DEFAULTS, attemptsMax: 2, retryDelayMs: 100, retryWithinMs: 2_500, timeoutMs: 2_500 },
   // What a cache does not answer at once is loaded. In order it takes a thousandth of the time.
   cache: { ...POLICY_DEFAULTS, attemptsMax: 1, breakerOpenMs: 1_000, timeoutMs: 100, concurrentMax: 0 },
-  eventbridge: { ...POLICY_DEFAULTS, retryDelayMs: 200, retryDelayMaxMs: 5_000, concurrentMax: 20 },
+  // Whoever publishes in order asks again by itself, and should not wait long once it answers again.
+  eventbridge: {
+    ...POLICY_DEFAULTS,
+    retryDelayMs: 200,
+    retryDelayMaxMs: 5_000,
+    breakerFailuresMax: 10,
+    breakerOpenMs: 5_000,
+    concurrentMax: 20,
+  },
 } as const satisfies Record<string, PolicyNumbers>;
 
 type Dependency = keyof typeof PRESETS;

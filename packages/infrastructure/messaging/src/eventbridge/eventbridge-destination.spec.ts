@@ -1,7 +1,14 @@
 // EventBridge as the destination of relays: the real client of the AWS SDK against a server that checks every request.
 import { messageId, type OutgoingMessage, type UnsentMessage } from '@groundwork/application';
 import type { StreamId, TenantId } from '@groundwork/domain';
-import { FAKE_AWS_KEYS, FakeEventBridge, newOutgoingMessage, newStream, newTenant } from '@groundwork/testing';
+import {
+  FAKE_AWS_KEYS,
+  FakeEventBridge,
+  newOutgoingMessage,
+  newStream,
+  newTenant,
+  PlainResilience,
+} from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventBridgePublisher } from './eventbridge-publisher.ts';
 
@@ -13,7 +20,7 @@ describe('EventBridge as a destination', () => {
   let bridge: FakeEventBridge;
   let destination: EventBridgePublisher;
   const destinationFor = (endpoint: string) =>
-    new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients', endpoint });
+    new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients', endpoint }, new PlainResilience());
   beforeEach(async () => {
     bridge = await FakeEventBridge.start();
     destination = destinationFor(bridge.endpoint);

@@ -2,7 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { EventsNotPublished, type NormalisedEvent } from '@groundwork/application';
 import { parseTenantId, streamId } from '@groundwork/domain';
-import { describeEventPublisher, FakeEventBridge, newLoggedEvent, newStream, newTenant } from '@groundwork/testing';
+import {
+  describeEventPublisher,
+  FakeEventBridge,
+  newLoggedEvent,
+  newStream,
+  newTenant,
+  PlainResilience,
+} from '@groundwork/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventBridgePublisher } from './eventbridge-publisher.ts';
 
@@ -10,7 +17,7 @@ process.env.AWS_ACCESS_KEY_ID = 'AKIDEXAMPLE';
 process.env.AWS_SECRET_ACCESS_KEY = 'not-a-secret';
 
 const publisherFor = (bridge: FakeEventBridge) =>
-  new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients', endpoint: bridge.endpoint });
+  new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients', endpoint: bridge.endpoint }, new PlainResilience());
 
 describeEventPublisher('EventBridgePublisher', async () => {
   const bridge = await FakeEventBridge.start();
@@ -124,7 +131,10 @@ describe('EventBridgePublisher', () => {
   });
 
   it('names what was not published when nobody answers', async () => {
-    const nowhere = new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients', endpoint: 'http://127.0.0.1:1' });
+    const nowhere = new EventBridgePublisher(
+      { region: 'eu-north-1', bus: 'clients', endpoint: 'http://127.0.0.1:1' },
+      new PlainResilience(),
+    );
     const [event] = ofManyStreams(1);
     const failure = await failureOf(nowhere.publish([event!]));
     expect(failure.failed).toEqual([{ eventId: event!.id, reason: expect.stringContaining('ECONNREFUSED') }]);
@@ -137,7 +147,7 @@ describe('EventBridgePublisher', () => {
       import { EventBridgePublisher } from '@groundwork/messaging';
       const { cache } = createRequire(import.meta.url);
       const isLoaded = () => Object.keys(cache).some((path) => path.includes('client-eventbridge'));
-      const publisher = new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients' });
+      const publisher = new EventBridgePublisher({ region: 'eu-north-1', bus: 'clients' }, { policyFor: () => undefined });
       await publisher.publish([]);
       const before = isLoaded();
       await import('@aws-sdk/client-eventbridge');

@@ -5,10 +5,13 @@ import {
   InvalidInput,
   messageId,
   Refused,
+  RetryExhausted,
   type EventPublisher,
   type LoggedEvent,
   type MessageDestination,
   type OutgoingMessage,
+  type Policy,
+  type Resilience,
   type UnpublishedEvent,
   type UnsentMessage,
 } from '@groundwork/application';
@@ -17,7 +20,6 @@ import { isRefusedEntry, isRefusedRequest } from './refusals.ts';
 
 // The SDK waits for ever by default.
 const CONNECTION_TIMEOUT_MS = 2_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface EventBridgeSettings {
   readonly region: string;
@@ -42,10 +44,12 @@ interface Answer {
 export class EventBridgePublisher implements EventPublisher, MessageDestination {
   readonly name = 'eventbridge';
   readonly #settings: EventBridgeSettings;
+  readonly #policy: Policy;
   #bridge: Promise<Bridge> | undefined;
 
-  constructor(settings: EventBridgeSettings) {
+  constructor(settings: EventBridgeSettings, resilience: Resilience) {
     this.#settings = settings;
+    this.#policy = resilience.policyFor('eventbridge');
   }
 
   /** After a request that failed nothing more is sent. */
@@ -108,7 +112,7 @@ export class EventBridgePublisher implements EventPublisher, MessageDestination 
   }
 
   async #put(messages: readonly Message[]): Promise<Answer> {
-    const { put } = await (this.#bridge ??= connected(this.#settings));
+    const { put } = await (this.#bridge ??= connected(this.#settings, this.#policy));
     try {
       const { Entries: answers = [] } = await put(messages.map(({ entry }) => entry));
       // Taken is what the bus has given an id of its own.
@@ -120,7 +124,8 @@ export class EventBridgePublisher implements EventPublisher, MessageDestination 
       });
       return { failed };
     } catch (cause) {
-      const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+      const last = cause instanceof RetryExhausted ? cause.cause : cause;
+      const reason = last instanceof Error ? `${last.name}: ${last.message}` : String(last);
       const isRefused = isRefusedRequest(cause);
       return { failed: messages.map(({ eventId }) => ({ eventId, reason, isRefused })), cause };
     }
@@ -139,16 +144,18 @@ const notTaken = (reason: string, cause: unknown): Refused =>
 
 const untried = (id: string): UnsentMessage => ({ messageId: id, cause: undefined, isRefused: false });
 
-async function connected({ region, endpoint }: EventBridgeSettings): Promise<Bridge> {
+/** Repeated and ended by the policy: receivers know a repeated message by its id. */
+async function connected({ region, endpoint }: EventBridgeSettings, policy: Policy): Promise<Bridge> {
   const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge');
   const client = new EventBridgeClient({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
-    requestHandler: {
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS },
   });
-  return { client, put: (entries) => client.send(new PutEventsCommand({ Entries: entries })) };
+  return {
+    client,
+    put: (entries) =>
+      policy.execute((signal) => client.send(new PutEventsCommand({ Entries: entries }), { abortSignal: signal })),
+  };
 }
