@@ -4,6 +4,7 @@ import { appendSuite } from './append-suite.ts';
 import { withBenchDatabase } from './bench-database.ts';
 import { cacheSuite } from './cache-suite.ts';
 import { catchUpSuite } from './catch-up-suite.ts';
+import { relaySuite } from './relay-suite.ts';
 import { growthSuite } from './growth-suite.ts';
 import { latencySuite } from './latency-suite.ts';
 import { loadSuite } from './load-suite.ts';
@@ -18,6 +19,7 @@ const suites: readonly Suite[] = [
   appendSuite,
   loadSuite,
   catchUpSuite,
+  relaySuite,
   growthSuite,
   projectSuite,
   latencySuite,

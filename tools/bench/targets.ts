@@ -34,6 +34,7 @@ export const TARGETS: readonly Target[] = [
   target('catch-up', ratioName('catchUp', 'message-db'), 'at least', 2),
   target('project', 'projectOver_emmett', 'at least', 40),
   target('project', 'projectOverStatement', 'at least', 0.25),
+  target('relay', ratioName('relay', 'plain amqplib'), 'at least', 0.5),
   target('latency', 'latency500P50Ms', 'at most', 5),
   target('latency', 'latency500P99Ms', 'at most', 25),
   target('cache', ratioName('cachedRead', 'ioredis get'), 'at least', 3),
