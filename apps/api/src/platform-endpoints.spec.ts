@@ -303,6 +303,11 @@ describe('/v1/dead-letters', () => {
       attempts: 5,
       decision: null,
     });
+    expect(await call(`/v1/dead-letters/${parked.id}`)).toMatchObject({ status: 200, body: parked });
+    expect(await call(`/v1/dead-letters/${parked.id}`, 'GET', 'foreign')).toMatchObject({
+      status: 404,
+      body: { code: 'dead-letter.unknown' },
+    });
     expect((await call('/v1/dead-letters', 'GET', 'foreign')).body.items).toEqual([]);
     expect((await call(`/v1/dead-letters/${parked.id}/retry`, 'POST', 'viewer')).status).toBe(403);
     expect((await call(`/v1/dead-letters/${parked.id}/retry`, 'POST', 'foreign')).status).toBe(404);

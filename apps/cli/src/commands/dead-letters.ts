@@ -1,4 +1,4 @@
-// gw dead-letters: streams that a projection could not go on with.
+// gw dead-letters: streams that a projection or a relay could not go on with.
 import type { Command } from 'commander';
 import { table } from '../output.ts';
 import { apiOf, outputOf, withApi, type ApiOptions } from './options.ts';
@@ -32,6 +32,12 @@ export function addDeadLetterCommands(gw: Command): void {
         error: ({ error }) => error,
       });
       outputOf(options).result(items, items.length === 0 ? 'No stream is parked.' : forPeople);
+    });
+  withApi(deadLetters.command('show <id>'))
+    .description('behind which event a stream waits, and why')
+    .action(async (id: string, options: ApiOptions) => {
+      const parked = await (await apiOf(options)).get<object>(`/v1/dead-letters/${encodeURIComponent(id)}`);
+      outputOf(options).result(parked, JSON.stringify(parked, null, 2));
     });
   for (const [action, [description, done]] of Object.entries(ACTIONS)) {
     withApi(deadLetters.command(`${action} <id>`))

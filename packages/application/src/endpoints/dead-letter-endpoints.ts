@@ -24,9 +24,12 @@ const parkedBody = z.object({
   decision: z.enum(['retry', 'discard']).nullable(),
 });
 
+const byId = z.object({ id: z.uuid() });
+
 export function deadLetterEndpoints(deadLetters: DeadLetters): readonly Endpoint[] {
   return [
     listDeadLetters(deadLetters),
+    getDeadLetter(deadLetters),
     decideDeadLetter(deadLetters, 'retry', 'Applies the event again; the stream goes on when that succeeds'),
     decideDeadLetter(deadLetters, 'discard', 'Leaves the event out of the read model; the stream goes on behind it'),
   ];
@@ -54,29 +57,42 @@ const listDeadLetters = (deadLetters: DeadLetters): Endpoint =>
     },
   });
 
+const getDeadLetter = (deadLetters: DeadLetters): Endpoint =>
+  endpoint({
+    method: 'GET',
+    path: '/v1/dead-letters/:id',
+    summary: 'One parked stream: behind which event it waits, why, and what was decided',
+    permission: READ,
+    params: byId,
+    responses: {
+      200: { description: 'The parked stream', schema: parkedBody },
+      404: { description: 'No such dead letter' },
+    },
+    async handle({ params, tenant }) {
+      return { status: 200, body: bodyOf((await deadLetters.get(tenant, params.id)) ?? unknown(params.id)) };
+    },
+  });
+
 const decideDeadLetter = (deadLetters: DeadLetters, decision: 'retry' | 'discard', summary: string): Endpoint =>
   endpoint({
     method: 'POST',
     path: `/v1/dead-letters/:id/${decision}`,
     summary,
     permission: OPERATE,
-    params: z.object({ id: z.uuid() }),
+    params: byId,
     responses: {
       202: { description: 'The worker will do it', schema: parkedBody },
       404: { description: 'No such dead letter' },
     },
     async handle({ params, tenant }) {
       const parked = await deadLetters.decide(tenant, params.id, decision);
-      if (parked === undefined) {
-        throw new NotFound(
-          'dead-letter.unknown',
-          `There is no dead letter ${params.id}.`,
-          'GET /v1/dead-letters lists them.',
-        );
-      }
-      return { status: 202, body: bodyOf(parked) };
+      return { status: 202, body: bodyOf(parked ?? unknown(params.id)) };
     },
   });
+
+function unknown(id: string): never {
+  throw new NotFound('dead-letter.unknown', `There is no dead letter ${id}.`, 'GET /v1/dead-letters lists them.');
+}
 
 function bodyOf(parked: ParkedStream): z.input<typeof parkedBody> {
   return {

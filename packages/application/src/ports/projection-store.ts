@@ -144,6 +144,8 @@ export interface DeadLetters {
   /** How many streams of the tenant the projection has parked. */
   count(tenant: string, projection: string): Promise<number>;
   list(tenant: string, query: { projection?: string; limit: number; after?: string }): Promise<readonly ParkedStream[]>;
+  /** Undefined when the id is unknown to the tenant, or the stream has gone on. */
+  get(tenant: string, id: string): Promise<ParkedStream | undefined>;
   /** Records the operator's decision; the worker carries it out. Undefined when the id is unknown to the tenant. */
   decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined>;
 }

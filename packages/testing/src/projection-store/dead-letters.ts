@@ -31,6 +31,8 @@ export function describeDeadLetters(ports: () => ProjectionStoreUnderTest): void
         decision: undefined,
       });
       expect(await ports().deadLetters.list(tenant, { limit: 10 })).toEqual([parked]);
+      expect(await ports().deadLetters.get(tenant, parked!.id)).toEqual(parked);
+      expect(await ports().deadLetters.get(newTenant(), parked!.id)).toBeUndefined();
       expect(await ports().deadLetters.list(newTenant(), { limit: 10 })).toEqual([]);
       expect(await ports().deadLetters.count(tenant, noteList.name)).toBe(1);
       expect(await ports().deadLetters.count(newTenant(), noteList.name)).toBe(0);

@@ -94,9 +94,8 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async renew(projection: LogSubscription, owner: string, leaseMs: number): Promise<void> {
-    const leaseUntilMs = this.#clock.now().getTime() + leaseMs;
-    const { slices } = this.#known(projection.name);
-    for (const slice of slices.filter((one) => one.owner === owner)) slice.leaseUntilMs = leaseUntilMs;
+    const held = this.#known(projection.name).slices.filter((one) => one.owner === owner);
+    for (const slice of held) slice.leaseUntilMs = this.#clock.now().getTime() + leaseMs;
   }
 
   async suspect(slice: Slice, position: bigint, ownersLost: number): Promise<Slice> {
@@ -218,8 +217,11 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
   }
 
   async count(tenant: string, projection: string): Promise<number> {
-    const parked = this.projections.get(projection)?.parked ?? [];
-    return parked.filter(({ stream }) => stream.tenant === tenant).length;
+    return (this.projections.get(projection)?.parked ?? []).filter(({ stream }) => stream.tenant === tenant).length;
+  }
+
+  async get(tenant: string, id: string): Promise<ParkedStream | undefined> {
+    return (await this.list(tenant, { limit: Infinity })).find((parked) => parked.id === id);
   }
 
   async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {

@@ -52,6 +52,17 @@ export class PostgresDeadLetters implements DeadLetters {
     return row!.count;
   }
 
+  async get(tenant: string, id: string): Promise<ParkedStream | undefined> {
+    const [row] = await this.#database.transaction(tenant, ({ query }) =>
+      query<ParkedRow>({
+        name: 'find_dead_letter',
+        text: 'select * from groundwork.parked_stream where tenant = $1 and parked_id = $2',
+        values: [tenant, id],
+      }),
+    );
+    return row && parkedStreamOf(row);
+  }
+
   async decide(tenant: string, id: string, decision: 'retry' | 'discard'): Promise<ParkedStream | undefined> {
     const [row] = await this.#database.transaction(tenant, ({ query }) =>
       query<ParkedRow>({
