@@ -1,7 +1,14 @@
 // Loaded before a program: to it, the drivers that are optional are not installed.
 import { registerHooks } from 'node:module';
 
-const OPTIONAL = ['ioredis', 'amqplib', '@nats-io/transport-node', '@nats-io/jetstream', 'kafkajs'];
+const OPTIONAL = [
+  '@aws-sdk/client-eventbridge',
+  '@nats-io/jetstream',
+  '@nats-io/transport-node',
+  'amqplib',
+  'ioredis',
+  'kafkajs',
+];
 
 registerHooks({
   resolve(specifier, context, next) {

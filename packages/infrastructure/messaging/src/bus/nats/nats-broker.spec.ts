@@ -1,6 +1,6 @@
 // The bus on NATS JetStream keeps the contract of all, on a real server.
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   describeMessageBus,
   HeardMessages,
@@ -13,11 +13,12 @@ import {
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { hasServer, serverUrls } from '../servers-under-test.ts';
+import { serverUnderTest } from '../servers-under-test.ts';
 import { NatsBroker } from './nats-broker.ts';
 
-const isThere = await hasServer('nats');
-const url = new URL(serverUrls.nats);
+const server = await serverUnderTest('nats');
+const url = server?.url ?? new URL('nats://nowhere');
+afterAll(() => server?.close());
 
 const busOn = (through: string, prefix: string): BrokeredMessageBus =>
   new BrokeredMessageBus(new NatsBroker({ url: through, prefix, ackWaitMs: 900 }), {
@@ -26,7 +27,7 @@ const busOn = (through: string, prefix: string): BrokeredMessageBus =>
   });
 
 // Needs nats-server with JetStream: `apt-get install nats-server`, or GW_TEST_NATS_URL.
-(isThere ? describe : describe.skip)('on NATS', () => {
+(server ? describe : describe.skip)('on NATS', () => {
   describeMessageBus(
     'The bus on NATS JetStream',
     { unroutable: 'kept', isManageable: true, settlesWithinMs: 10_000 },
@@ -35,7 +36,7 @@ const busOn = (through: string, prefix: string): BrokeredMessageBus =>
       const links: TcpLink[] = [];
       return {
         connect: async () => {
-          const link = await TcpLink.to(Number(url.port || 4222), url.hostname);
+          const link = await TcpLink.to(Number(url.port), url.hostname);
           links.push(link);
           return { bus: busOn(`nats://127.0.0.1:${link.port}`, prefix), abandon: async () => link.cut() };
         },

@@ -1,6 +1,6 @@
 // The bus on RabbitMQ keeps the contract of all, on a real server.
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   describeMessageBus,
   HeardMessages,
@@ -13,11 +13,12 @@ import {
 import amqplib from 'amqplib';
 import type { Queue } from '../broker.ts';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { hasServer, serverUrls } from '../servers-under-test.ts';
+import { serverUnderTest } from '../servers-under-test.ts';
 import { RabbitBroker } from './rabbitmq-broker.ts';
 
-const isThere = await hasServer('rabbitmq');
-const url = new URL(serverUrls.rabbitmq);
+const server = await serverUnderTest('rabbitmq');
+const url = server?.url ?? new URL('rabbitmq://nowhere');
+afterAll(() => server?.close());
 
 /** Remembers the queues it makes, so that a test leaves none behind. */
 class TrackedBroker extends RabbitBroker {
@@ -42,7 +43,7 @@ const busOn = (through: string, prefix: string, made = new Set<string>()): Broke
   });
 
 // Needs RabbitMQ: `apt-get install rabbitmq-server`, or GW_TEST_AMQP_URL.
-(isThere ? describe : describe.skip)('on RabbitMQ', () => {
+(server ? describe : describe.skip)('on RabbitMQ', () => {
   describeMessageBus(
     'The bus on RabbitMQ',
     { unroutable: 'returned', isManageable: true, settlesWithinMs: 10_000 },
@@ -52,7 +53,7 @@ const busOn = (through: string, prefix: string, made = new Set<string>()): Broke
       const made = new Set<string>();
       return {
         connect: async () => {
-          const link = await TcpLink.to(Number(url.port || 5672), url.hostname);
+          const link = await TcpLink.to(Number(url.port), url.hostname);
           links.push(link);
           const through = new URL(url);
           through.host = `127.0.0.1:${link.port}`;

@@ -1,5 +1,5 @@
 // The message bus on RabbitMQ: a topic exchange, a quorum queue for each group, and confirms for all that is published.
-import type { BusMessage, DeadLetter, UnpublishedMessage } from '@groundwork/application';
+import { pause, type BusMessage, type DeadLetter, type UnpublishedMessage } from '@groundwork/application';
 import type { Channel, ConfirmChannel, GetMessage, Options, Replies } from 'amqplib';
 import type { Broker, Consumer, DeadLetterFate, Delivery, Queue, QueueCounts } from '../broker.ts';
 import { passMisconfigured } from '../driver.ts';
@@ -17,6 +17,8 @@ export interface RabbitBusSettings {
 }
 
 const CONFIRM_TIMEOUT_MS = 10_000;
+const RETURN_WAIT_MAX_MS = 2_000;
+const RETURN_POLL_MS = 10;
 
 export class RabbitBroker implements Broker {
   readonly #prefix: string;
@@ -24,6 +26,7 @@ export class RabbitBroker implements Broker {
   readonly #sessions: RabbitSessions;
   readonly #consumers = new Map<RabbitConsumer, Queue>();
   /** By the number of each publication, which comes back with a message that no queue took. */
+  readonly #unconfirmed = new Set<string>();
   readonly #unroutable = new Set<string>();
   #number = 0;
 
@@ -42,8 +45,10 @@ export class RabbitBroker implements Broker {
     }
     const outcomes = messages.map(async (message): Promise<UnpublishedMessage | undefined> => {
       const number = String(this.#number++);
+      this.#unconfirmed.add(number);
       const properties = { ...propertiesOf(message), mandatory: isMandatory, correlationId: number };
       const reason = await this.#confirmed(session, this.#prefix, message.topic, contentOf(message), properties);
+      this.#unconfirmed.delete(number);
       const isReturned = this.#unroutable.delete(number);
       if (reason === undefined && !isReturned) return undefined;
       return { messageId: message.id, reason: reason ?? 'unroutable' };
@@ -95,28 +100,23 @@ export class RabbitBroker implements Broker {
   }
 
   async deadLetters(name: string, limit: number): Promise<readonly DeadLetter[]> {
-    return this.#sessions.onChannel(async (channel) => {
-      const letters: DeadLetter[] = [];
-      for await (const raw of this.#present(channel, name, limit)) letters.push(deadLetterFrom(raw));
-      return letters;
+    const letters: DeadLetter[] = [];
+    await this.#eachDead(name, limit, async (_channel, raw) => {
+      letters.push(deadLetterFrom(raw));
+      return 'stays';
     });
+    return letters;
   }
 
-  /** What is not settled goes back to its place when the channel closes. */
   async settleDeadLetters(name: string, fate: DeadLetterFate, ids: ReadonlySet<string> | undefined): Promise<number> {
-    return this.#sessions.onChannel(async (channel) => {
-      let count = 0;
-      for await (const raw of this.#present(channel, name, Infinity)) {
-        const message = messageFrom(raw);
-        if (ids?.has(message.id) === false) continue;
-        if (fate === 'redrive') {
-          channel.sendToQueue(this.#queueName(name), contentOf(message), propertiesOf(message));
-          await channel.waitForConfirms();
-        }
-        channel.ack(raw);
-        count++;
+    return this.#eachDead(name, Infinity, async (channel, raw) => {
+      const message = messageFrom(raw);
+      if (ids?.has(message.id) === false) return 'stays';
+      if (fate === 'redrive') {
+        channel.sendToQueue(this.#queueName(name), contentOf(message), propertiesOf(message));
+        await channel.waitForConfirms();
       }
-      return count;
+      return 'goes';
     });
   }
 
@@ -132,7 +132,10 @@ export class RabbitBroker implements Broker {
 
   async #setUp(session: RabbitSession): Promise<void> {
     const { publisher } = session;
-    publisher.on('return', ({ properties }) => void this.#unroutable.add(String(properties.correlationId)));
+    publisher.on('return', ({ properties }) => {
+      const number = String(properties.correlationId);
+      if (this.#unconfirmed.has(number)) this.#unroutable.add(number);
+    });
     await publisher.assertExchange(this.#prefix, 'topic', { durable: true });
     for (const [consumer, queue] of this.#consumers) {
       await this.#declare(publisher, queue);
@@ -204,14 +207,32 @@ export class RabbitBroker implements Broker {
     }
   }
 
-  /** The dead letters that are there now, each held by the channel. */
-  async *#present(channel: ConfirmChannel, name: string, limit: number): AsyncGenerator<GetMessage> {
-    const { messageCount } = await channel.checkQueue(this.#deadName(name));
-    for (let count = 0; count < Math.min(messageCount, limit); count++) {
-      const raw = await channel.get(this.#deadName(name));
-      if (raw === false) return;
-      yield raw;
+  /**
+   * Looks at each dead letter that is there now; how many went. Those that stay go back to their places when the
+   * channel closes, which is waited for: whoever looks next finds them.
+   */
+  async #eachDead(
+    name: string,
+    limit: number,
+    look: (channel: ConfirmChannel, raw: GetMessage) => Promise<'stays' | 'goes'>,
+  ): Promise<number> {
+    let [present, gone] = [0, 0];
+    await this.#sessions.onChannel(async (channel) => {
+      present = (await channel.checkQueue(this.#deadName(name))).messageCount;
+      for (let count = 0; count < Math.min(present, limit); count++) {
+        const raw = await channel.get(this.#deadName(name));
+        if (raw === false) return;
+        if ((await look(channel, raw)) === 'stays') continue;
+        channel.ack(raw);
+        gone++;
+      }
+    });
+    for (let waitedMs = 0; waitedMs < RETURN_WAIT_MAX_MS; waitedMs += RETURN_POLL_MS) {
+      const found = await this.#found(this.#deadName(name));
+      if (found === undefined || found.messageCount >= present - gone) break;
+      await pause(RETURN_POLL_MS);
     }
+    return gone;
   }
 
   #queueName(name: string): string {

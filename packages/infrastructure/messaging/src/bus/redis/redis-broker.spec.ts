@@ -1,6 +1,6 @@
 // The bus on Redis Streams keeps the contract of all, on a real server.
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   describeMessageBus,
   eventually,
@@ -13,11 +13,12 @@ import {
 } from '@groundwork/testing';
 import { Redis } from 'ioredis';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { hasServer, serverUrls } from '../servers-under-test.ts';
+import { serverUnderTest } from '../servers-under-test.ts';
 import { RedisBroker, type RedisBusSettings } from './redis-broker.ts';
 
-const isThere = await hasServer('redis');
-const url = new URL(serverUrls.redis);
+const server = await serverUnderTest('redis');
+const url = server?.url ?? new URL('redis://nowhere');
+afterAll(() => server?.close());
 
 const busOn = (settings: RedisBusSettings): BrokeredMessageBus =>
   new BrokeredMessageBus(new RedisBroker(settings), { logger: new MemoryLogger(), metrics: new MemoryMetrics() });
@@ -30,7 +31,7 @@ async function removeAll(prefix: string): Promise<void> {
 }
 
 // Needs Redis: `apt-get install redis-server`, or GW_TEST_REDIS_URL.
-(isThere ? describe : describe.skip)('on Redis', () => {
+(server ? describe : describe.skip)('on Redis', () => {
   describeMessageBus(
     'The bus on Redis Streams',
     { unroutable: 'returned', isManageable: true, settlesWithinMs: 10_000 },
@@ -39,7 +40,7 @@ async function removeAll(prefix: string): Promise<void> {
       const links: TcpLink[] = [];
       return {
         connect: async () => {
-          const link = await TcpLink.to(Number(url.port || 6379), url.hostname);
+          const link = await TcpLink.to(Number(url.port), url.hostname);
           links.push(link);
           const bus = busOn({ url: `redis://127.0.0.1:${link.port}`, prefix, idleMs: 600 });
           return { bus, abandon: async () => link.cut() };
@@ -77,7 +78,7 @@ async function removeAll(prefix: string): Promise<void> {
 
     it('are left alone by a consumer that lost its message to another: it cannot settle what it no longer holds', async () => {
       const prefix = `gw-test-${randomUUID()}`;
-      const link = await TcpLink.to(Number(url.port || 6379), url.hostname);
+      const link = await TcpLink.to(Number(url.port), url.hostname);
       const idleMs = 300;
       const [cutOff, other] = [
         busOn({ url: `redis://127.0.0.1:${link.port}`, prefix, idleMs }),
