@@ -8,6 +8,7 @@ import { eventually, TcpLink, testDatabase, type TestDatabase } from '@groundwor
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { productMigrations, productSettings } from '../../apps/cli/src/product.ts';
 import { contexts } from '../../apps/worker/src/contexts.ts';
+import { REMOVALS } from './broker-names.ts';
 import { ChangedClients } from './changed-clients.ts';
 import type { RelayDeath } from './relay-death.module.ts';
 import { relayingWorker, type RelayingWorker } from './relaying-worker.ts';
@@ -78,6 +79,7 @@ describe('The relay of clients to a broker', () => {
   async function relayOn(broker: Broker, death: RelayDeath = 'never') {
     const [variable, url] = BROKERS[broker];
     const names = { GW_BUS: broker, GW_BUS_PREFIX: `gw-${randomUUID().slice(0, 18)}` };
+    opened.push({ [Symbol.asyncDispose]: () => REMOVALS[broker](url, names.GW_BUS_PREFIX) });
     const listener = await program({ ...names, [variable]: url });
     opened.push(listener);
     const heard: CloudEvent[] = [];
