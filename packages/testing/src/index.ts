@@ -9,6 +9,8 @@ export {
 } from './aggregate-store/aggregate-store-contract.ts';
 export { describeSnapshotsOfAggregates, type SnapshotsUnderTest } from './aggregate-store/snapshots-contract.ts';
 export { FaultProxy, type LineState } from './fault-proxy.ts';
+export { hasKafka, KafkaCluster } from './kafka-cluster.ts';
+export { serverUnderTest, type ServerUnderTest } from './running-servers.ts';
 export { describeCacheStrategy, type CacheStrategyUnderTest } from './cache/cache-strategy-contract.ts';
 export { FixedClock, SeededIds, SystemClock } from './clocks-and-ids.ts';
 export { describeCommandStore, type CommandStoreUnderTest } from './command-store/command-store-contract.ts';

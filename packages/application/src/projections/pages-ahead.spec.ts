@@ -92,6 +92,12 @@ describe('pages that are read ahead', () => {
     expect(log.underWayMax).toBe(1);
   });
 
+  it('are read no further than the next one for whoever takes a page and leaves', async () => {
+    const log = new GrowingLog(100, 1, Infinity, 0);
+    for await (const _ of pagesAhead(log, { after: 0n, limit: 10, types: ['T'] })) break;
+    expect(log.reads).toHaveLength(2);
+  });
+
   it('end at the last page with one read, where the log is followed', async () => {
     const log = new GrowingLog(5, 1, Infinity, 0);
     expect(await readAll(log, 10)).toEqual(log.matching);

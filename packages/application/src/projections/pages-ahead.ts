@@ -1,38 +1,33 @@
 // The log, page by page, read ahead of whoever uses it.
 import type { EventLog, LogPage, LogRead } from '../ports/event-log.ts';
 
-/** So many are read at a time: while the first arrives and is unpacked, the database makes the second. */
-const READS_AT_ONCE = 2;
-
 interface Asked {
   readonly read: LogRead;
   readonly page: Promise<LogPage>;
 }
 
 /**
- * The pages behind `after`, up to where the log ends. Two are read ahead, so that three are held in memory; only one
- * where it cannot be told how far a page will reach.
+ * The pages behind `after`, up to where the log ends. The next one is read while a page is used. Whoever comes back for
+ * it gets one more ahead, which the database makes while the next one arrives and is unpacked; where it cannot be told
+ * how far a page will reach, there is no such one. Three pages at most are held in memory.
  */
 export async function* pagesAhead(log: EventLog, read: LogRead): AsyncGenerator<LogPage, void, void> {
-  const ask = (next: LogRead): Asked => ({ read: next, page: quietly(log.read(next)) });
-  let asked = [ask(read)];
+  const ask = (after: bigint, window?: bigint): Asked => {
+    const next = { ...read, after, ...(window !== undefined && { upTo: after + window }) };
+    return { read: next, page: quietly(log.read(next)) };
+  };
+  let [current, next]: [Asked, Asked | undefined] = [ask(read.after), undefined];
   for (let readTo = read.after; ;) {
-    const [current, ...others] = asked as [Asked, ...Asked[]];
     const page = await current.page;
     if (page.readTo <= readTo) return;
     ({ readTo } = page);
+    const window = windowLike(page, current.read);
+    if (page.isLast) return yield page;
     // A page that ended early leaves a gap before the one that was asked for behind its end.
-    asked = others[0]?.read.after === readTo ? others : [];
-    if (!page.isLast) {
-      const window = windowLike(page, current.read);
-      while (asked.length < READS_AT_ONCE) {
-        const after = asked.length === 0 ? readTo : asked.at(-1)!.read.upTo;
-        if (after === undefined) break;
-        asked.push(ask({ ...read, after, ...(window !== undefined && { upTo: after + window }) }));
-      }
-    }
+    current = next?.read.after === readTo ? next : ask(readTo, window);
     yield page;
-    if (page.isLast) return;
+    const { upTo } = current.read;
+    next = upTo === undefined ? undefined : ask(upTo, window);
   }
 }
 

@@ -27,7 +27,7 @@ export function float8Array(values: readonly number[]): Buffer {
   return buffer;
 }
 
-/** `uuid[]` from canonical texts. */
+/** `uuid[]` from texts with four dashes. */
 export function uuidArray(values: readonly string[]): Buffer {
   const buffer = header(UUID, values.length, values.length * 20, false);
   const view = viewOf(buffer);
@@ -56,8 +56,7 @@ export function textArray(values: readonly (string | undefined)[]): Buffer {
 // A view writes a number in a quarter of the time that a buffer's own methods take.
 const viewOf = ({ buffer, byteOffset, byteLength }: Buffer): DataView => new DataView(buffer, byteOffset, byteLength);
 
-const NIBBLES = new Map([...'0123456789abcdef'].map((digit, value) => [digit.charCodeAt(0), value]));
-const NIBBLE_OF = Uint8Array.from({ length: 128 }, (_, code) => NIBBLES.get(code) ?? 0);
+const NIBBLE_OF = Uint8Array.from({ length: 128 }, (_, code) => parseInt(String.fromCharCode(code), 16) || 0);
 const DASHES = new Set([8, 13, 18, 23]);
 
 /** Five times as fast as taking the dashes out and decoding the rest. */

@@ -290,15 +290,18 @@ describe('a pump that is told by Supabase Realtime', () => {
     expect(logger.lines.some(({ level, message }) => level === 'warn' && message.includes('is away'))).toBe(true);
   });
 
-  it('needs what is printed for its project: positions are published, and nothing else may be seen', async () => {
+  it('needs what is printed for its project: positions are published, no payload may be seen, and commands can be worked on', async () => {
     const asked = async <R>(sql: string): Promise<R[]> => (await postgres.administrator.query(sql)).rows as R[];
+    await stores.commands.accept(newCommand());
     await asked('begin; create role service_role bypassrls; create publication supabase_realtime');
     try {
       await asked(supabaseSql);
       expect(await asked('select tablename, attnames::text[] from pg_publication_tables order by 1')).toEqual([
-        { tablename: 'command', attnames: ['acceptance'] },
+        { tablename: 'command', attnames: ['tenant', 'command_id', 'acceptance'] },
         { tablename: 'event', attnames: ['position'] },
       ]);
+      const changed = await postgres.administrator.query(`update groundwork.command set status = 'failed'`);
+      expect(changed.rowCount).toBe(1);
       await asked('set local role service_role');
       expect(await asked('select position from groundwork.event')).toEqual([]);
       await expect(asked('select data from groundwork.event')).rejects.toMatchObject({ code: '42501' });

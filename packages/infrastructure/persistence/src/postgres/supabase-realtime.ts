@@ -6,9 +6,15 @@ import { Waits } from './waits.ts';
 const PACKAGE = '@supabase/realtime-js';
 const RECONNECT_MS_MAX = 5_000;
 /** What Realtime is asked for: that a row came, and its position alone. */
-const TABLES: readonly { readonly table: string; readonly column: string; readonly channel: ChangeChannel }[] = [
-  { table: 'event', column: 'position', channel: 'log' },
-  { table: 'command', column: 'acceptance', channel: 'commands' },
+const TABLES: readonly {
+  readonly table: string;
+  readonly column: string;
+  readonly channel: ChangeChannel;
+  /** What is published: the key is among it, or PostgreSQL would refuse to change the rows. */
+  readonly columns: string;
+}[] = [
+  { table: 'event', column: 'position', channel: 'log', columns: 'position' },
+  { table: 'command', column: 'acceptance', channel: 'commands', columns: 'tenant, command_id, acceptance' },
 ];
 
 export interface SupabaseSettings {
@@ -21,9 +27,9 @@ export interface SupabaseSettings {
 /** What is run once in a Supabase project, so that Realtime tells of new rows and of nothing in them. */
 export const supabaseSql = `-- In the SQL editor of the project, behind gw db migrate.
 alter publication supabase_realtime
-  add table ${TABLES.map(({ table, column }) => `groundwork.${table} (${column})`).join(', ')};
+  add table ${TABLES.map(({ table, columns }) => `groundwork.${table} (${columns})`).join(', ')};
 grant usage on schema groundwork to service_role;
-grant ${TABLES.map(({ table, column }) => `select (${column}) on groundwork.${table}`).join(' to service_role;\ngrant ')} to service_role;`;
+grant ${TABLES.map(({ table, columns }) => `select (${columns}) on groundwork.${table}`).join(' to service_role;\ngrant ')} to service_role;`;
 
 /** Experimental, as Realtime promises no delivery: a notification only shortens the wait until the next look. */
 export class SupabaseRealtime implements ChangeNotifications {

@@ -5,7 +5,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import {
   describeMessageBus,
   eventually,
+  hasKafka,
   HeardMessages,
+  KafkaCluster,
   MemoryLogger,
   MemoryMetrics,
   newMessage,
@@ -14,7 +16,6 @@ import {
 import type { ISocketFactory } from 'kafkajs';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
 import { KafkaBroker } from './kafka-broker.ts';
-import { hasKafka, KafkaCluster } from './kafka-cluster-under-test.ts';
 
 // Joining a group of the mock cluster takes three seconds, each time.
 jest.setTimeout(120_000);

@@ -8,12 +8,12 @@ import {
   MemoryMetrics,
   newMessage,
   newWord,
+  serverUnderTest,
   TcpLink,
 } from '@groundwork/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { serverUnderTest } from '../servers-under-test.ts';
 import { NatsBroker } from './nats-broker.ts';
 
 const server = await serverUnderTest('nats');

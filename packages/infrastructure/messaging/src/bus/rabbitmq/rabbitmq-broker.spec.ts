@@ -8,12 +8,12 @@ import {
   MemoryMetrics,
   newMessage,
   newWord,
+  serverUnderTest,
   TcpLink,
 } from '@groundwork/testing';
 import amqplib from 'amqplib';
 import type { Queue } from '../broker.ts';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { serverUnderTest } from '../servers-under-test.ts';
 import { RabbitBroker } from './rabbitmq-broker.ts';
 
 const server = await serverUnderTest('rabbitmq');

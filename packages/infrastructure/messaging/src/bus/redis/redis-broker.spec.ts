@@ -9,11 +9,11 @@ import {
   MemoryMetrics,
   newMessage,
   newWord,
+  serverUnderTest,
   TcpLink,
 } from '@groundwork/testing';
 import { Redis } from 'ioredis';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
-import { serverUnderTest } from '../servers-under-test.ts';
 import { RedisBroker, type RedisBusSettings } from './redis-broker.ts';
 
 const server = await serverUnderTest('redis');

@@ -1,6 +1,6 @@
 // The brokers that tests talk to: those that already run on this machine, or else one started for the test.
 import { connect } from 'node:net';
-import { BrokerServer, hasBrokerServer, type BrokerName } from '@groundwork/testing';
+import { BrokerServer, hasBrokerServer, type BrokerName } from './broker-server.ts';
 
 export interface ServerUnderTest {
   readonly url: URL;
