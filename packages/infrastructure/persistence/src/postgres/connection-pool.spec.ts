@@ -1,6 +1,8 @@
 // What the pool tells about itself when it is full.
 import { eventually, FaultProxy, MemoryMetrics } from '@groundwork/testing';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { postgresUnderTest, type PostgresUnderTest } from './postgres-under-test.ts';
 
 let postgres: PostgresUnderTest;
@@ -65,6 +67,50 @@ it('a PostgreSQL that says nothing is asked once, and not as often as the pool h
   expect(proxy.attempts).toBe(1);
   await proxy[Symbol.asyncDispose]();
 });
+
+it('a connection that PostgreSQL ends in the breath in which it is ready ends no process, and is replaced', async () => {
+  const { url, dismissed, close } = await lineWithDismissal();
+  const database = postgres.connect('groundwork_app', { url });
+  await expect(database.query({ name: 'ping', text: 'select 1 as one' })).resolves.toEqual([{ one: 1 }]);
+  expect(dismissed()).toBe(1);
+  await database.close();
+  await close();
+});
+
+/** Before PostgreSQL: the first connection is told of the shutdown in the same packet that says it is ready. */
+async function lineWithDismissal() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  let dismissed = 0;
+  const { hostname, port } = new URL(postgres.url);
+  server.on('connection', (client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const [from, to] of [[client, upstream] as const, [upstream, client] as const]) {
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.destroy());
+    }
+    client.on('data', (data) => upstream.write(data));
+    upstream.on('data', (data) => {
+      if (dismissed > 0 || !data.subarray(-READY.length).equals(READY)) return void client.write(data);
+      dismissed++;
+      client.end(Buffer.concat([data, SHUTDOWN]));
+    });
+  });
+  const through = new URL(postgres.url);
+  [through.hostname, through.port] = ['127.0.0.1', String((server.address() as AddressInfo).port)];
+  const close = async (): Promise<void> => void (await once(server.close(), 'close'));
+  return { url: through.href, dismissed: () => dismissed, close };
+}
+
+// Messages of PostgreSQL's protocol: a letter, the length of the rest, the rest.
+const message = (letter: string, rest: string): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(rest.length + 4);
+  return Buffer.concat([Buffer.from(letter), length, Buffer.from(rest)]);
+};
+const READY = message('Z', 'I');
+const SHUTDOWN = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
 
 const sessionsWaiting = async (): Promise<number> => {
   const { rows } = await postgres.administrator.query<{ count: number }>(

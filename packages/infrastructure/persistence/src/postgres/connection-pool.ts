@@ -11,6 +11,8 @@ export const guardedConnections = (policy: Policy): ConnectionClass =>
     override connect(): Promise<pg.Client>;
     override connect(callback: Connected): void;
     override connect(callback?: Connected): Promise<pg.Client> | void {
+      // The pool begins to listen when it is told, which is later than the connection may be ended again.
+      this.on('error', () => undefined);
       const connected = policy.execute(async () => {
         await super.connect();
         return this;
