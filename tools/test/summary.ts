@@ -36,7 +36,10 @@ export interface Summary {
 const SKIPS_ALLOWED = [
   /\binputs collected from other projects\b/,
   /\bgive the same ratio to Prometheus itself$/,
+  /^Prometheus /,
   /\bthrough PgBouncer\b/,
+  /\bon Kafka\b/,
+  /\bKAFKA_BROKERS\b/,
   /\bgiven pg_dump\b/,
   /\bbehind networks of their own\b/,
 ];
