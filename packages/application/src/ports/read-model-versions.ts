@@ -5,8 +5,8 @@ import { port } from '../port.ts';
 
 export interface ReadModelVersion {
   /**
-   * Names the tenant's latest event, the table and its shape. As long as it is the same, so are the rows, whoever
-   * rebuilt, restored or archived what; it is never given again to other rows.
+   * Names the projection, the tenant's latest event, the table and its shape. As long as it is the same, so are the
+   * rows, whoever rebuilt, restored or archived what; it is never given again to other rows.
    */
   readonly id: string;
   /** Every slice of the projection has reached this position. */

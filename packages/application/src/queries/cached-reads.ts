@@ -63,10 +63,12 @@ export class ProjectionReads {
 
   /** What `load` reads of the tenant's rows for the question `key`, or what it read before of the same rows. */
   async read<T>(tenant: TenantId, key: string, load: () => Promise<T>, { minPosition }: CachedRead = {}): Promise<T> {
-    if (key.length > KEY_LENGTH_MAX) return load();
+    // Projections of the same events ask the same cache the same questions, of other rows.
+    const question = `${this.#projection.name}:${key}`;
+    if (question.length > KEY_LENGTH_MAX) return load();
     const version = await this.#version(tenant, minPosition);
     if (version === undefined || version.reached < (minPosition ?? 0n)) return load();
-    return this.#cache.remember(tenant, key, load, { version: version.id });
+    return this.#cache.remember(tenant, question, load, { version: version.id });
   }
 
   #version(tenant: TenantId, minPosition: bigint | undefined): Promise<ReadModelVersion | undefined> {

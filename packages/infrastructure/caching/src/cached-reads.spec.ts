@@ -84,6 +84,20 @@ describe('a cached read', () => {
     expect([model.loads, model.looks]).toEqual([2, 2]);
   });
 
+  it('is told apart from the same question to another projection of the same events', async () => {
+    const [model, tenant] = [new CountingModel(), newTenant()];
+    const { cache } = namedCacheUnderTest(new MemoryStrategy(LIMITS));
+    const reads = new CachedReads({ cache: () => cache }, model.versions, 60_000);
+    const [notes, authors] = [reads.of(PROJECTION), reads.of({ ...PROJECTION, name: 'notes.author-list' })];
+    for (let n = 0; n < 2; n++) {
+      expect(await notes.read(tenant, 'all', async () => 'notes')).toBe('notes');
+      expect(await authors.read(tenant, 'all', async () => 'authors')).toBe('authors');
+    }
+    let loads = 0;
+    for (const each of [notes, authors]) await each.read(tenant, 'all', async () => void loads++);
+    expect(loads).toBe(0);
+  });
+
   it('is no cached one while the rows may change without an event, and for questions without end', async () => {
     const [model, tenant] = [new CountingModel(), newTenant()];
     const { cache } = namedCacheUnderTest(new MemoryStrategy(LIMITS));

@@ -40,7 +40,7 @@ export class PostgresReadModelVersions implements ReadModelVersions {
     if (row === undefined || !row.is_settled || row.position === null) return undefined;
     const reached = BigInt(row.reached);
     if (reached < BigInt(row.position)) return undefined;
-    return { id: [row.event_id, row.table_version, schemaVersion, row.archives].join('/'), reached };
+    return { id: [name, row.event_id, row.table_version, schemaVersion, row.archives].join('/'), reached };
   }
 }
 
