@@ -16,6 +16,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { infrastructureFactory, type InfrastructureFactory } from './infrastructure-factory.ts';
 import type { Environment } from './read-settings.ts';
 
@@ -50,7 +51,8 @@ const dependencies: Readonly<Record<string, () => Promise<Dependency>>> = {
       proxy,
       databaseUrl,
       failure: Unavailable,
-      settings: {},
+      // By default whoever asks waits for longer than the breaker is open, so that some of them knock.
+      settings: { GW_RESILIENCE_POSTGRES: 'breakerFailuresMax=5,breakerOpenMs=2000,retryWithinMs=500' },
       call: (factory) => factory.get(Database).query({ name: 'ping', text: 'select 1' }),
     };
   },
@@ -110,6 +112,9 @@ Object.assign(process.env, FAKE_AWS_KEYS);
 // Nothing connects before it is used, so no database has to be there.
 const NOWHERE = 'postgres://gw@127.0.0.1:1/groundwork';
 const OPEN = 2;
+const CALLERS = 30;
+/** As long as PostgreSQL takes to start again. */
+const AWAY_MS = 1_000;
 
 describe.each(Object.keys(dependencies))('calls to %s', (name) => {
   it('S4-45 S3-32 are not made any more while nobody answers, and are made again when somebody does', async () => {
@@ -136,6 +141,30 @@ describe.each(Object.keys(dependencies))('calls to %s', (name) => {
     expect(await state()).toBe(0);
   });
 });
+
+// A letter, the length of the rest, severity, SQLSTATE and message.
+const STARTING = Buffer.from('E\0\0\0\x3aSFATAL\0VFATAL\0C57P03\0Mthe database is starting up\0\0', 'latin1');
+STARTING.writeInt32BE(STARTING.length - 1, 1);
+
+it.each(['absent', 'refusing'] as const)(
+  'S4-45 S3-32 nobody of many notices a PostgreSQL that is away for a moment, and few knock meanwhile: %s',
+  async (state) => {
+    const { proxy, databaseUrl } = await dependencies['postgres']!();
+    const factory = await infrastructureFactory({ databaseUrl: databaseUrl! });
+    later(() => factory.close());
+    const database = factory.get(Database);
+    const ping = () => database.query({ name: 'ping', text: 'select 1 as one' });
+
+    proxy.refusal = STARTING;
+    proxy.state = state;
+    const outcomes = Promise.allSettled(Array.from({ length: CALLERS }, ping));
+    await setTimeout(AWAY_MS);
+    const knocks = proxy.attempts;
+    proxy.state = 'open';
+    expect((await outcomes).filter(({ status }) => status === 'rejected')).toEqual([]);
+    expect(knocks).toBeLessThan(2 * CALLERS);
+  },
+);
 
 it('S4-61 a load of calls to EventBridge keeps to a few connections, and they stay', async () => {
   const { proxy, settings } = await dependencies['eventbridge']!();

@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** `open` passes everything on, `silent` takes what comes and answers nothing, `refusing` lets nobody in. */
-export type LineState = 'open' | 'silent' | 'refusing';
+/**
+ * `open` passes everything on, `silent` takes what comes and answers nothing, `refusing` lets nobody in, and at an
+ * `absent` one nobody listens.
+ */
+export type LineState = 'open' | 'silent' | 'refusing' | 'absent';
 
 export class FaultProxy implements AsyncDisposable {
   /** The host is 127.0.0.1. */
@@ -12,6 +15,8 @@ export class FaultProxy implements AsyncDisposable {
   attempts = 0;
   /** So much later comes whatever is passed on from now on. */
   delayMs = 0;
+  /** What a `refusing` line answers to the first words of whoever connects; without it everybody is cut off at once. */
+  refusal: Buffer | undefined;
   readonly #server: Server;
   readonly #lines = new Set<readonly [Socket, Socket]>();
   #state: LineState = 'open';
@@ -46,6 +51,8 @@ export class FaultProxy implements AsyncDisposable {
 
   /** From now on; what is connected stays, and is silent with the others. */
   set state(state: LineState) {
+    if (state === 'absent') this.#server.close();
+    else if (this.#state === 'absent') this.#server.listen(this.port, '127.0.0.1');
     this.#state = state;
     for (const end of [...this.#lines].flat()) {
       if (state === 'silent') end.pause();
@@ -59,8 +66,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    const closed = this.#state === 'absent' ? undefined : once(this.#server, 'close');
+    if (closed !== undefined) this.#server.close();
     this.cut();
     await closed;
   }
@@ -68,8 +75,8 @@ export class FaultProxy implements AsyncDisposable {
   #connected(client: Socket, server: Socket): void {
     this.attempts++;
     if (this.#state === 'refusing') {
-      client.resetAndDestroy();
       server.destroy();
+      this.#refuse(client);
       return;
     }
     const line = [client, server] as const;
@@ -87,5 +94,11 @@ export class FaultProxy implements AsyncDisposable {
       });
       if (this.#state === 'silent') from.pause();
     }
+  }
+
+  #refuse(client: Socket): void {
+    const { refusal } = this;
+    if (refusal === undefined) client.resetAndDestroy();
+    else client.once('data', () => client.end(refusal)).on('error', () => client.destroy());
   }
 }

@@ -34,7 +34,10 @@ export interface PolicyChoice {
   readonly patterns?: readonly ResiliencePattern[];
   /** Instead of what is set for the dependency; its breaker and its bulkhead are the same for all. */
   readonly settings?: Partial<Pick<PolicySettings, 'attemptsMax' | 'retryDelay' | 'retryWithinMs' | 'timeoutMs'>>;
-  /** Which errors another attempt follows; by default what `isRetryable` says. */
+  /**
+   * Which errors another attempt follows; by default what `isRetryable` says, and neither an open circuit nor a full
+   * bulkhead: nobody was called, so that nobody has to be called again at once.
+   */
   readonly retryOn?: (error: unknown, kind: CallKind) => boolean;
 }
 

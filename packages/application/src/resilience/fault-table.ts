@@ -68,7 +68,7 @@ export const FAULTS_BY_SQLSTATE: FaultTable = {
   '08006': 'disconnected',
   '57P01': 'disconnected',
   '57P02': 'disconnected',
-  '57P03': 'disconnected',
+  '57P03': 'unreachable',
   '57P': 'busy',
   '53': 'busy',
   '58': 'busy',

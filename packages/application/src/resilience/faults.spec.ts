@@ -28,6 +28,7 @@ const cases: readonly (readonly [what: string, error: unknown, fault: Fault | un
   ['connection_exception', withCode('08000'), 'unreachable'],
   ['connection_failure', withCode('08006'), 'disconnected'],
   ['admin_shutdown', withCode('57P01'), 'disconnected'],
+  ['cannot_connect_now', withCode('57P03'), 'unreachable'],
   ['idle_session_timeout', withCode('57P05'), 'busy'],
   ['query_canceled', withCode('57014'), 'timed-out'],
   ['too_many_connections', withCode('53300'), 'busy'],

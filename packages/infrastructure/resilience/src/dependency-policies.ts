@@ -1,6 +1,9 @@
 // The Resilience port: policies that put patterns around a call.
 import {
+  BulkheadFull,
+  CircuitOpen,
   isRetryable,
+  type CallKind,
   type CircuitState,
   type Logger,
   type Metrics,
@@ -36,6 +39,10 @@ const PATTERNS: Readonly<Record<ResiliencePattern, KnownPattern>> = {
 };
 const NAMES = Object.keys(PATTERNS) as readonly ResiliencePattern[];
 
+/** What was not called has not failed either. */
+const isToBeRepeated = (error: unknown, kind: CallKind): boolean =>
+  !(error instanceof CircuitOpen || error instanceof BulkheadFull) && isRetryable(error, kind);
+
 const NEVER = new AbortController().signal;
 
 export class DependencyPolicies implements Resilience {
@@ -51,7 +58,7 @@ export class DependencyPolicies implements Resilience {
     this.#logger = logger;
   }
 
-  policyFor(dependency: string, { patterns = NAMES, settings, retryOn = isRetryable }: PolicyChoice = {}): Policy {
+  policyFor(dependency: string, { patterns = NAMES, settings, retryOn = isToBeRepeated }: PolicyChoice = {}): Policy {
     const parts: PatternParts = {
       dependency,
       settings: { ...this.#settingsOf(dependency), ...settings },

@@ -41,15 +41,16 @@ export const POLICY_DEFAULTS: PolicyNumbers = {
 
 /** Where it has to be different. */
 const PRESETS = {
-  // Connections are made this way, and health is asked for. The pool limits the number.
+  // Connections are made this way, and health is asked for. The pool limits the number. Who needs a connection waits
+  // for a PostgreSQL that is started again, which the breaker has to be the first to notice: time ends the attempts.
   postgres: {
     ...POLICY_DEFAULTS,
-    attemptsMax: 5,
+    attemptsMax: 50,
     retryDelayMs: 50,
-    retryDelayMaxMs: 500,
-    retryWithinMs: 1_000,
+    retryDelayMaxMs: 250,
+    retryWithinMs: 2_000,
     breakerFailuresMax: 20,
-    breakerOpenMs: 1_000,
+    breakerOpenMs: 500,
     timeoutMs: 5_000,
     concurrentMax: 0,
   },

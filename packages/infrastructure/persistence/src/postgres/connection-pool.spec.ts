@@ -57,16 +57,24 @@ it('S0-52 those who give up waiting are seen, too', async () => {
   await held;
 });
 
-it('a PostgreSQL that says nothing is asked once, and not as often as the pool has connections', async () => {
-  const { proxy, url } = await FaultProxy.beforeUrl(postgres.url);
-  proxy.state = 'silent';
-  const database = postgres.connect('groundwork_app', { url, connectTimeoutMs: 200 });
-  await expect(database.query({ name: 'ping', text: 'select 1' })).rejects.toMatchObject({
-    code: 'database.unavailable',
-  });
-  expect(proxy.attempts).toBe(1);
-  await proxy[Symbol.asyncDispose]();
-});
+it.each([
+  ['says nothing', 'silent', undefined],
+  ['hangs up', 'refusing', undefined],
+  ['is starting', 'refusing', '57P03'],
+] as const)(
+  'a PostgreSQL that %s is asked once, and not as often as the pool has connections',
+  async (_, state, code) => {
+    const { proxy, url } = await FaultProxy.beforeUrl(postgres.url);
+    if (code !== undefined) proxy.refusal = fatal(code);
+    proxy.state = state;
+    const database = postgres.connect('groundwork_app', { url, connectTimeoutMs: 200 });
+    await expect(database.query({ name: 'ping', text: 'select 1' })).rejects.toMatchObject({
+      code: 'database.unavailable',
+    });
+    expect(proxy.attempts).toBe(1);
+    await proxy[Symbol.asyncDispose]();
+  },
+);
 
 it('a connection that PostgreSQL ends in the breath in which it is ready ends no process, and is replaced', async () => {
   const { url, dismissed, close } = await lineWithDismissal();
@@ -94,7 +102,7 @@ async function lineWithDismissal() {
     upstream.on('data', (data) => {
       if (dismissed > 0 || !data.subarray(-READY.length).equals(READY)) return void client.write(data);
       dismissed++;
-      client.end(Buffer.concat([data, SHUTDOWN]));
+      client.end(Buffer.concat([data, fatal('57P01')]));
     });
   });
   const through = new URL(postgres.url);
@@ -110,7 +118,7 @@ const message = (letter: string, rest: string): Buffer => {
   return Buffer.concat([Buffer.from(letter), length, Buffer.from(rest)]);
 };
 const READY = message('Z', 'I');
-const SHUTDOWN = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+const fatal = (code: string): Buffer => message('E', `SFATAL\0VFATAL\0C${code}\0Mmade up\0\0`);
 
 const sessionsWaiting = async (): Promise<number> => {
   const { rows } = await postgres.administrator.query<{ count: number }>(

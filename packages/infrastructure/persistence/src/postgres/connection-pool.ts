@@ -14,13 +14,20 @@ export const guardedConnections = (policy: Policy): ConnectionClass =>
       // The pool begins to listen when it is told, which is later than the connection may be ended again.
       this.on('error', () => undefined);
       const connected = policy.execute(async () => {
-        await super.connect();
+        await super.connect().catch((error: Error) => {
+          neverMade.add(error);
+          throw error;
+        });
         return this;
       });
       if (callback === undefined) return connected;
       connected.then(() => callback(null as never), callback);
     }
   };
+
+/** Whether the error ended a connection before anything could be sent on it. */
+export const isNeverMade = (error: unknown): boolean => neverMade.has(error as Error);
+const neverMade = new WeakSet<Error>();
 
 type Acquired = (
   error: Error | undefined,

@@ -41,9 +41,11 @@ export function isConnectionLost(error: unknown): boolean {
 /** A connection that was made ended: another one may live. */
 export const isConnectionEnded = (error: unknown): boolean => databaseFaultOf(error) === 'disconnected';
 
-/** There is no connection, or no longer: what may be repeated is worth another attempt. */
+/**
+ * There is no connection, or no longer, or none is tried for the moment: what may be repeated is worth another attempt.
+ */
 export const isNotConnected = (error: unknown): boolean =>
-  databaseFaultOf(error) === 'unreachable' || isConnectionEnded(error);
+  error instanceof CircuitOpen || databaseFaultOf(error) === 'unreachable' || isConnectionEnded(error);
 
 /** The statement's data is at fault and will be at the next attempt, too. */
 export const isDataRefused = (error: unknown): boolean =>

@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { DataSource, EntityManager, EntitySchema, QueryRunner } from 'typeorm';
 import { connectionConfig, refuseWrongSession } from './connection-config.ts';
 import { unlessAborted } from './cancellation.ts';
-import { ConnectionPool, guardedConnections } from './connection-pool.ts';
+import { ConnectionPool, guardedConnections, isNeverMade } from './connection-pool.ts';
 import { openDataSource } from './data-source.ts';
 import { isConnectionEnded, isConnectionLost, isNotConnected, translated } from './database-errors.ts';
 import { PipelinedConnection } from './pipelined-connection.ts';
@@ -216,7 +216,7 @@ export class Database {
       try {
         return await work();
       } catch (error) {
-        if (attempt >= this.#options.poolSizeMax || !isConnectionEnded(error)) throw error;
+        if (attempt >= this.#options.poolSizeMax || !isConnectionEnded(error) || isNeverMade(error)) throw error;
       }
     }
   }

@@ -1,5 +1,5 @@
 // Makes a call again after an error that passes.
-import { BulkheadFull, CircuitOpen, pause, RetryExhausted } from '@groundwork/application';
+import { pause, RetryExhausted } from '@groundwork/application';
 import type { MakePattern, PatternParts } from './pattern.ts';
 
 // Not cockatiel's, whose pause between two attempts goes on after the caller has given up.
@@ -18,7 +18,7 @@ export const retry: MakePattern = (parts) => {
         try {
           return await operation(signal);
         } catch (error) {
-          if (signal.aborted || !isToBeRepeated(error) || !parts.retryOn(error, kind)) throw error;
+          if (signal.aborted || !parts.retryOn(error, kind)) throw error;
           const delayMs = retryDelay(attempts, error);
           const isLate = performance.now() - beganAt + delayMs > retryWithinMs;
           if (attempts >= attemptsMax || isLate) throw exhausted(parts, attempts, error);
@@ -30,9 +30,6 @@ export const retry: MakePattern = (parts) => {
     },
   };
 };
-
-/** Nobody was called, so that nobody has to be called again at once. */
-const isToBeRepeated = (error: unknown): boolean => !(error instanceof CircuitOpen || error instanceof BulkheadFull);
 
 const exhausted = ({ dependency }: PatternParts, attempts: number, cause: unknown): RetryExhausted =>
   new RetryExhausted(dependency, attempts, { cause });
