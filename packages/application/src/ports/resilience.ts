@@ -56,9 +56,9 @@ export interface Policy {
    * signal is aborted, and may be run more than once: what it changes there needs an id by which a repetition is known.
    *
    * Rejects with the operation's own error when that is not to be repeated; RetryExhausted
-   * `resilience.retry-exhausted`, TimedOut `resilience.timed-out`, CircuitOpen `resilience.circuit-open` and
-   * BulkheadFull `resilience.bulkhead-full` carry the last error as `cause`. Once `signal` is aborted it rejects with
-   * its reason.
+   * `resilience.retry-exhausted`, TimedOut `resilience.timed-out` and CircuitOpen `resilience.circuit-open`
+   * carry the last error as `cause`; BulkheadFull `resilience.bulkhead-full` knows of none. Once `signal` is aborted it
+   * rejects with its reason.
    */
   execute<T>(operation: (signal: AbortSignal) => Promise<T>, call?: PolicyCall): Promise<T>;
   /** `closed` where there is no breaker. */

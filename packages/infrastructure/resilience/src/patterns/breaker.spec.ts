@@ -89,6 +89,25 @@ describe('a breaker', () => {
     expect([await succeed(), await succeed(), policy.circuit]).toEqual(['ok', 'ok', 'closed']);
   });
 
+  it('S3-31 does not hear those who began before it opened and fail when it is finding out, or later', async () => {
+    const [late, later] = [open(), open()];
+    const outcomes = [late, later].map(({ promise }) => outcomeOf(policy.execute(() => promise)));
+    await failUntilOpen();
+    jest.advanceTimersByTime(OPEN_MS);
+    await succeed();
+    expect(policy.circuit).toBe('half-open');
+    late.reject(refused());
+    expect([await outcomes[0], policy.circuit]).toEqual(['failed', 'half-open']);
+    await succeed();
+    expect(policy.circuit).toBe('closed');
+
+    for (let failures = 1; failures < SETTINGS.breakerFailuresMax; failures++) await fail();
+    later.reject(refused());
+    expect([await outcomes[1], policy.circuit]).toEqual(['failed', 'closed']);
+    await fail();
+    expect(policy.circuit).toBe('open');
+  });
+
   it('S3-32 does not count what says nothing about the health of who was called', async () => {
     const invalid = new InvalidInput('kiln.too-hot', 'Too hot.', 'Choose less.');
     for (const error of [invalid, Object.assign(new Error(), { code: '23505' }), new TypeError('no')]) {

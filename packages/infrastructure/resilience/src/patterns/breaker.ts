@@ -25,6 +25,8 @@ export const breaker: MakePattern<Breaker> = (parts) => {
   });
   let probes = 0;
   policy.onHalfOpen(() => (probes = 0));
+  let changes = 0;
+  policy.onStateChange(() => changes++);
   observe(policy, parts);
   const rejected = rejections(metrics);
   const notCalled = (): CircuitOpen => {
@@ -42,30 +44,34 @@ export const breaker: MakePattern<Breaker> = (parts) => {
         return await policy.execute(async () => {
           const isProbe = policy.state === State.HalfOpen;
           if (isProbe) probes++;
+          const changesBefore = changes;
           return operation(signal).catch((error: unknown) => {
-            throw signal.aborted ? new Abandoned(error, isProbe) : error;
+            // Cockatiel would open a circuit for what began before it was opened and closed, or half closed, since.
+            const isLate = changes !== changesBefore;
+            // A caller who has given up says nothing about who was called, but a probe has failed.
+            throw new Failed(error, !isLate && (signal.aborted ? isProbe : isOutage(error)));
           });
         });
       } catch (error) {
         if (error instanceof BrokenCircuitError) throw notCalled();
-        throw error instanceof Abandoned ? error.reason : error;
+        throw error instanceof Failed ? error.reason : error;
       }
     },
   };
 };
 
-/** The caller has given up; never leaves this file. It says nothing about who was called, but a probe has failed. */
-class Abandoned extends Error {
+/** A failure, and whether it counts; never leaves this file. */
+class Failed extends Error {
   readonly reason: unknown;
-  readonly isProbe: boolean;
-  constructor(reason: unknown, isProbe: boolean) {
-    super('The caller has given up.');
+  readonly isCounted: boolean;
+  constructor(reason: unknown, isCounted: boolean) {
+    super('The call has failed.');
     this.reason = reason;
-    this.isProbe = isProbe;
+    this.isCounted = isCounted;
   }
 }
 
-const isCounted = (error: unknown): boolean => (error instanceof Abandoned ? error.isProbe : isOutage(error));
+const isCounted = (error: unknown): boolean => error instanceof Failed && error.isCounted;
 
 const CIRCUITS: Readonly<Record<State, CircuitState>> = {
   [State.Closed]: 'closed',
@@ -101,5 +107,5 @@ function observe(policy: CircuitBreakerPolicy, { dependency, settings, metrics, 
 
 function lastErrorOf({ lastFailure }: CircuitBreakerPolicy): unknown {
   const error = lastFailure !== undefined && 'error' in lastFailure ? lastFailure.error : undefined;
-  return error instanceof Abandoned ? error.reason : error;
+  return error instanceof Failed ? error.reason : error;
 }

@@ -43,5 +43,23 @@ it('S3-35 a call that waits in a bulkhead ends when its caller gives up, and nev
   expect(hasRun).toBe(false);
 });
 
+it('S3-35 who gives up in the queue of a bulkhead leaves room for another at once', async () => {
+  const { policy, metrics } = policiesUnderTest({ concurrentMax: 1, waitingMax: 2 });
+  const answer = open();
+  const first = policy.execute(() => answer.promise);
+  const caller = new AbortController();
+  const gone = [1, 2].map(() => policy.execute(async () => 'gone', { signal: caller.signal }));
+  caller.abort(new Error('The request was closed.'));
+  await Promise.allSettled(gone);
+  expect(metrics.value(CALLS, { dependency: 'kiln', state: 'waiting' })).toBe(0);
+
+  const order: number[] = [];
+  const living = [1, 2].map((n) => policy.execute(async () => order.push(n)));
+  await expect(policy.execute(async () => 'one too many')).rejects.toMatchObject({ name: 'BulkheadFull' });
+  answer.resolve('fired');
+  await Promise.all([first, ...living]);
+  expect(order).toEqual([1, 2]);
+});
+
 const CALLS = 'groundwork_resilience_bulkhead_calls';
 const REJECTED = 'groundwork_resilience_rejected_total';
