@@ -44,6 +44,17 @@ describe('EventBridgePublisher', () => {
     await bridge[Symbol.asyncDispose]();
   });
 
+  it('begins anew after a client that could not be made, and closes without one', async () => {
+    const settings = { region: '', bus: 'clients', endpoint: bridge.endpoint };
+    const publisher = new EventBridgePublisher(settings, new PlainResilience());
+    await expect(publisher.publish([newLoggedEvent()])).rejects.toThrow('Region is missing');
+    await publisher.close();
+    settings.region = 'eu-north-1';
+    await publisher.publish([newLoggedEvent()]);
+    expect(sizes()).toEqual([1]);
+    await publisher.close();
+  });
+
   const ofManyStreams = (count: number, dataText = '{}') =>
     Array.from({ length: count }, () => newLoggedEvent({ dataText }));
   const sizes = () => bridge.requests.map(({ entries }) => entries.length);

@@ -87,7 +87,7 @@ export class EventBridgePublisher implements EventPublisher, MessageDestination 
   }
 
   async close(): Promise<void> {
-    (await this.#bridge)?.client.destroy();
+    (await this.#bridge?.catch(() => undefined))?.client.destroy();
   }
 
   /** A message that no request can hold is refused, and what is behind it in its stream waits. */
@@ -111,8 +111,15 @@ export class EventBridgePublisher implements EventPublisher, MessageDestination 
     return { messages: sendable, unsent };
   }
 
+  #connected(): Promise<Bridge> {
+    return connected(this.#settings, this.#policy).catch((error: unknown) => {
+      this.#bridge = undefined;
+      throw error;
+    });
+  }
+
   async #put(messages: readonly Message[]): Promise<Answer> {
-    const { put } = await (this.#bridge ??= connected(this.#settings, this.#policy));
+    const { put } = await (this.#bridge ??= this.#connected());
     try {
       const { Entries: answers = [] } = await put(messages.map(({ entry }) => entry));
       // Taken is what the bus has given an id of its own.
