@@ -189,7 +189,7 @@ describe('The worker', () => {
     expect((await fetch(readyz)).status).toBe(503);
     worker.start();
     management.enter('running');
-    expect(await (await fetch(`${readyz}?verbose`)).text()).toContain('[+] worker-loops ok');
+    expect(await (await fetch(`${readyz}?verbose`)).text()).toMatch(/\[\+\] worker-loops ok\n\[\+\] relays ok/);
 
     const { status } = await acceptCommand(app);
     await eventually(async () => (await status()) === 'processed');

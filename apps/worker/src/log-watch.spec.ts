@@ -11,11 +11,14 @@ let logger: MemoryLogger;
 let metrics: MemoryMetrics;
 let head: bigint;
 let slices: bigint[];
+/** Level with the log unless told. */
+let relaySlices: bigint[] | undefined;
 let state: ProjectionProgress['state'];
 let databaseIsDown: boolean;
 let loop: WorkerLoop & { lastBeatAt: Date | undefined };
 let commands: WorkerLoop & { lastBeatAt: Date | undefined };
 let oldestAcceptedAt: Date | undefined;
+let relay: WorkerLoop & { lastBeatAt: Date | undefined };
 let watch: LogWatch;
 
 beforeEach(() => {
@@ -23,6 +26,8 @@ beforeEach(() => {
   [logger, metrics] = [new MemoryLogger(), new MemoryMetrics()];
   [head, slices, state, databaseIsDown] = [10n, [10n, 10n], 'running', false];
   loop = { name: 'clients.client-list', lastBeatAt: undefined, run: () => Promise.resolve() };
+  relay = { name: 'clients.changes@bus', isVital: false, lastBeatAt: undefined, run: () => Promise.resolve() };
+  relaySlices = undefined;
   commands = { name: 'commands', lastBeatAt: undefined, run: () => Promise.resolve() };
   oldestAcceptedAt = undefined;
   const answer = <T>(value: () => T): Promise<T> =>
@@ -30,24 +35,29 @@ beforeEach(() => {
   const ports = {
     signal: { head: () => answer(() => ({ position: head, recordedAt: undefined })) } as unknown as LogSignal,
     store: {
-      progress: () => answer(() => [progress(), { ...progress(), projection: 'clients.retired', slices: leftBehind }]),
+      progress: () =>
+        answer(() => [
+          progress(),
+          progress(relay.name, relaySlices ?? [head]),
+          { ...progress(), projection: 'clients.retired', slices: leftBehind },
+        ]),
     } as unknown as ProjectionStore,
     queue: { backlog: () => answer(() => ({ open: oldestAcceptedAt === undefined ? 0 : 3, oldestAcceptedAt })) },
     clock,
     logger,
     metrics,
   };
-  watch = new LogWatch([loop, commands], ports, { stalledAfterMs: STALLED_AFTER_MS, pollIntervalMs: 1_000 });
+  watch = new LogWatch([loop, commands, relay], ports, { stalledAfterMs: STALLED_AFTER_MS, pollIntervalMs: 1_000 });
 });
 
 /** A projection that no program runs any more. */
 const leftBehind = [{ slice: 0, position: 1n, isAheadOfLog: false, owner: undefined, updatedAt: new Date(0) }];
 
-const progress = (): ProjectionProgress => ({
-  projection: 'clients.client-list',
+const progress = (projection = loop.name, positions = slices): ProjectionProgress => ({
+  projection,
   schemaVersion: 1,
   state,
-  slices: slices.map((position, slice) => ({
+  slices: positions.map((position, slice) => ({
     slice,
     position,
     isAheadOfLog: position > head,
@@ -61,7 +71,7 @@ const progress = (): ProjectionProgress => ({
 async function pass(ms: number, meanwhile: () => void = () => undefined): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     clock.move(1_000);
-    loop.lastBeatAt = commands.lastBeatAt = clock.now();
+    loop.lastBeatAt = commands.lastBeatAt = relay.lastBeatAt = clock.now();
     meanwhile();
     await watch.look();
   }
@@ -138,10 +148,28 @@ describe('The watch over the loops', () => {
     await expect(watch.check()).resolves.toBeUndefined();
   });
 
+  it('raises the alarm for a relay whose destination is away, which does not make the worker unready', async () => {
+    relaySlices = [head];
+    await pass(2 * STALLED_AFTER_MS, () => slices.fill((head += 1n)));
+    await expect(watch.check()).resolves.toBeUndefined();
+    await expect(watch.relays.check()).rejects.toThrow('clients.changes@bus: stands at 10 while the log is at 70');
+    expect([watch.relays.isVital, errors()]).toEqual([false, ['clients.changes@bus']]);
+    relaySlices = [head];
+    await pass(1_000);
+    await expect(watch.relays.check()).resolves.toBeUndefined();
+
+    // A request that nobody answers holds up the loop itself.
+    clock.move(STALLED_AFTER_MS);
+    loop.lastBeatAt = commands.lastBeatAt = clock.now();
+    await watch.look();
+    await expect(watch.check()).resolves.toBeUndefined();
+    await expect(watch.relays.check()).rejects.toThrow('clients.changes@bus: no sign of life');
+  });
+
   it('raises the alarm when a loop gives no sign of life', async () => {
     await pass(1_000);
     clock.move(STALLED_AFTER_MS);
-    commands.lastBeatAt = clock.now();
+    commands.lastBeatAt = relay.lastBeatAt = clock.now();
     await watch.look();
     await expect(watch.check()).rejects.toThrow(`clients.client-list: no sign of life for ${STALLED_AFTER_MS} ms`);
     expect(errors()).toEqual(['clients.client-list']);

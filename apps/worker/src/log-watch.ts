@@ -1,4 +1,4 @@
-// Compares every loop with the clock and with the log itself: a silent or stuck loop turns readiness red.
+// Compares every loop with the clock and with the log itself: a silent or stuck loop is an alarm.
 import {
   pause,
   reachedPosition,
@@ -41,10 +41,13 @@ export const COMMANDS = 'commands';
  * Watches the loops it is given. One that has not beaten for `stalledAfterMs`, or a running projection whose position
  * stands still for as long while the log is ahead of it, is an alarm until it moves again, and one that is ahead of the
  * log at once; so is the same command that has been the oldest open one for as long, whatever it waits for. Measured
- * against the true head and the true queue, so that a reader that no longer reads cannot look level.
+ * against the true head and the true queue, so that a reader that no longer reads cannot look level. An alarm turns
+ * readiness red, unless it is that of a loop which is not vital.
  */
 export class LogWatch implements HealthCheck, WorkerLoop {
   readonly name = 'worker-loops';
+  /** As the check itself, for those that are not vital: another worker would pass no more to who is away. */
+  readonly relays: HealthCheck = { name: 'relays', isVital: false, check: () => this.#refuse(this.#alarmsOf(false)) };
   readonly #loops: readonly WorkerLoop[];
   readonly #ports: LogWatchPorts;
   readonly #stalledAfterMs: number;
@@ -89,8 +92,17 @@ export class LogWatch implements HealthCheck, WorkerLoop {
 
   /** Throws what is wrong; asks nothing but memory. */
   check(): Promise<void> {
-    const alarms = new Map([...this.#alarms, ...this.#silentLoops()]);
+    const alarms = this.#alarmsOf(true);
     if (this.#isSilent(this.#lastBeatAt)) alarms.set('log-watch', 'the watchdog itself is silent');
+    return this.#refuse(alarms);
+  }
+
+  #alarmsOf(isVital: boolean): Map<string, string> {
+    const others = new Set(this.#loops.filter((loop) => (loop.isVital ?? true) !== isVital).map(({ name }) => name));
+    return new Map([...this.#alarms, ...this.#silentLoops()].filter(([name]) => !others.has(name)));
+  }
+
+  #refuse(alarms: ReadonlyMap<string, string>): Promise<void> {
     if (alarms.size === 0) return Promise.resolve();
     return Promise.reject(new Error([...alarms].map(([name, reason]) => `${name}: ${reason}`).join('; ')));
   }

@@ -3,6 +3,8 @@ import { pause, type Logger, type Metrics } from '@groundwork/application';
 
 export interface WorkerLoop {
   readonly name: string;
+  /** False for what others hold up when they are away: it is an alarm then, and the worker stays ready. */
+  readonly isVital?: boolean;
   /** When the loop last gave a sign of life. */
   readonly lastBeatAt: Date | undefined;
   /** Works until `stop` is aborted, then ends what has begun. */
@@ -10,8 +12,9 @@ export interface WorkerLoop {
 }
 
 /** A loop under the name by which logs and the watch know it. */
-export const named = (name: string, loop: Omit<WorkerLoop, 'name'>): WorkerLoop => ({
+export const named = (name: string, loop: Omit<WorkerLoop, 'name' | 'isVital'>, isVital = true): WorkerLoop => ({
   name,
+  isVital,
   get lastBeatAt() {
     return loop.lastBeatAt;
   },

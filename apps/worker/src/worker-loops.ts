@@ -66,6 +66,7 @@ export function workerLoops(ports: WorkerPorts, settings: WorkerSettings): reado
           { ...projectionPorts, logger: ports.logger.child({ context: 'relays' }) },
           { ...limits, batchSizeMax: Math.min(batchSizeMax, RELAY_BATCH_SIZE_MAX) },
         ),
+        false,
       ),
     ),
     named('rebuilds', new RebuildRunner(ports.projections, rebuildPorts, limits)),

@@ -167,6 +167,7 @@ function bindWatchAndWorker(bind: Bind, settings: WorkerSettings): void {
     )
     .inSingletonScope();
   bind<HealthCheck>(HealthCheck).toService(LogWatch);
+  bind<HealthCheck>(HealthCheck).toResolvedValue(({ relays }: LogWatch) => relays, [LogWatch]);
   bind(Worker)
     .toResolvedValue(
       (
