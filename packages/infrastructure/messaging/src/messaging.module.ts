@@ -50,7 +50,8 @@ function bindPublisher(bind: Bind, settings: MessagingSettings): void {
 function bindBus(bind: Bind, settings: MessagingSettings): void {
   bind<MessageBus>(MessageBus)
     .toResolvedValue(
-      (logger: Logger, metrics: Metrics) => new BrokeredMessageBus(brokerOf(settings), { logger, metrics }),
+      (logger: Logger, metrics: Metrics) =>
+        new BrokeredMessageBus(brokerOf(settings, logger.child({ context: 'messages' })), { logger, metrics }),
       [Logger, Metrics],
     )
     .inSingletonScope()

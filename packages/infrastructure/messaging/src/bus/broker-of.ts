@@ -1,4 +1,5 @@
 // The broker that the settings choose, not yet connected.
+import type { Logger } from '@groundwork/application';
 import { chosenBus, type MessagingSettings } from '../messaging.settings.ts';
 import type { Broker } from './broker.ts';
 import { KafkaBroker } from './kafka/kafka-broker.ts';
@@ -8,13 +9,13 @@ import { RabbitBroker } from './rabbitmq/rabbitmq-broker.ts';
 import { RedisBroker } from './redis/redis-broker.ts';
 
 /** The address is there: settings without it are refused. */
-export function brokerOf(settings: MessagingSettings): Broker {
+export function brokerOf(settings: MessagingSettings, logger: Logger): Broker {
   const { busPrefix: prefix, redisUrl, amqpUrl, natsUrl, kafkaBrokers } = settings;
   switch (chosenBus(settings)) {
     case 'redis':
       return new RedisBroker({ url: redisUrl!, prefix });
     case 'rabbitmq':
-      return new RabbitBroker({ url: amqpUrl!, prefix });
+      return new RabbitBroker({ url: amqpUrl!, prefix, logger });
     case 'nats':
       return new NatsBroker({ url: natsUrl!, prefix });
     case 'kafka':

@@ -21,7 +21,7 @@ const { settings, topic, group } = JSON.parse(process.argv[2]!) as {
 const heard = new Map<number, () => void>();
 let number = 0;
 process.on('message', (told: number) => heard.get(told)?.());
-const bus = new BrokeredMessageBus(impatientBroker(settings), { logger, metrics });
+const bus = new BrokeredMessageBus(impatientBroker(settings, logger), { logger, metrics });
 process.once('SIGTERM', () => void bus.close().then(() => process.disconnect()));
 await bus.subscribe({
   topic,

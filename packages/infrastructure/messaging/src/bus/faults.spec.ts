@@ -39,10 +39,8 @@ describe.each<BrokerName>(['redis', 'rabbitmq', 'nats'])(`Under faults (GW_TEST_
       const random = seeded(seed);
       const settings = { [VARIABLES[name]]: server.url };
       const [topic, group] = ['orders.taken', 'faults'];
-      const bus = new BrokeredMessageBus(impatientBroker(settings), {
-        logger: new MemoryLogger(),
-        metrics: new MemoryMetrics(),
-      });
+      const logger = new MemoryLogger();
+      const bus = new BrokeredMessageBus(impatientBroker(settings, logger), { logger, metrics: new MemoryMetrics() });
       await bus.queues.create({ name: group, topic, isOrdered: true });
       const told = new ToldOrder();
       const consumers = [0, 1].map(() => told.consumer(settings, topic, group));

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   describeMessageBus,
+  eventually,
   HeardMessages,
   MemoryLogger,
   MemoryMetrics,
@@ -25,8 +26,8 @@ class TrackedBroker extends RabbitBroker {
   readonly #prefix: string;
   readonly #made: Set<string>;
 
-  constructor(through: string, prefix: string, made: Set<string>) {
-    super({ url: through, prefix });
+  constructor(through: string, prefix: string, made: Set<string>, logger = new MemoryLogger()) {
+    super({ url: through, prefix, logger });
     [this.#prefix, this.#made] = [prefix, made];
   }
 
@@ -85,12 +86,72 @@ const busOn = (through: string, prefix: string, made = new Set<string>()): Broke
     await bus.close();
     await removeAll(prefix, new Set());
   });
+
+  it('serves all who use a fresh connection at once', async () => {
+    const [prefix, made] = [`gw-test-${randomUUID()}`, new Set<string>()];
+    const bus = busOn(url.href, prefix, made);
+    const word = newWord();
+    await Promise.all([bus.ping(), bus.queues.create({ name: word, topic: word }), bus.ping()]);
+    await bus.close();
+    await removeAll(prefix, made);
+  });
+
+  it('S4-09 keeps a message whose dead letter no queue takes, until one does', async () => {
+    const [prefix, made] = [`gw-test-${randomUUID()}`, new Set<string>()];
+    const bus = busOn(url.href, prefix, made);
+    const [word, tries] = [newWord(), { count: 0 }];
+    await bus.subscribe({
+      topic: word,
+      group: word,
+      attemptsMax: 1,
+      handle: () => Promise.reject(new Error(`try ${++tries.count}`)),
+    });
+    await onChannel((channel) => channel.deleteQueue(`${prefix}:dead:${word}`));
+    await bus.publish([newMessage(word, 'precious')]);
+    await eventually(() => tries.count > 0);
+    await bus.queues.create({ name: word, topic: word });
+    const [letter] = await eventually(async () => {
+      const letters = await bus.queues.deadLetters(word, 1);
+      return letters.length > 0 && letters;
+    });
+    expect(new TextDecoder().decode(letter!.message.body)).toBe('precious');
+    await bus.close();
+    await removeAll(prefix, made);
+  });
+
+  it.each([false, true])(
+    'makes a queue that was deleted under its consumer again, and goes on (ordered: %s)',
+    async (isOrdered) => {
+      const [prefix, made] = [`gw-test-${randomUUID()}`, new Set<string>()];
+      const [bus, logger] = [busOn(url.href, prefix, made), new MemoryLogger()];
+      const consuming = new BrokeredMessageBus(new TrackedBroker(url.href, prefix, made, logger), {
+        logger,
+        metrics: new MemoryMetrics(),
+      });
+      const [word, heard] = [newWord(), new HeardMessages()];
+      await consuming.subscribe({ topic: word, group: word, isOrdered, handle: heard.handle });
+      await bus.publish([newMessage(word, 'before')]);
+      await heard.until(1);
+      await bus.queues.delete(word);
+      await eventually(async () => (await bus.queues.facts(word))?.consumers === 1);
+      await bus.publish([newMessage(word, 'after')]);
+      expect(await heard.until(2)).toEqual(['before', 'after']);
+      expect(logger.lines.map(({ message }) => message)).toContain('RabbitMQ ended a consumer; it is opened again.');
+      await Promise.all([bus.close(), consuming.close()]);
+      await removeAll(prefix, made);
+    },
+  );
 });
 
-async function removeAll(prefix: string, queues: ReadonlySet<string>): Promise<void> {
+async function onChannel(work: (channel: amqplib.Channel) => Promise<unknown>): Promise<void> {
   const connection = await amqplib.connect(url.href);
-  const channel = await connection.createChannel();
-  for (const queue of queues) await channel.deleteQueue(queue);
-  await channel.deleteExchange(prefix);
+  await work(await connection.createChannel());
   await connection.close();
+}
+
+async function removeAll(prefix: string, queues: ReadonlySet<string>): Promise<void> {
+  await onChannel(async (channel) => {
+    for (const queue of queues) await channel.deleteQueue(queue);
+    await channel.deleteExchange(prefix);
+  });
 }

@@ -1,5 +1,5 @@
 // The message bus on RabbitMQ: a topic exchange, a quorum queue for each group, and confirms for all that is published.
-import { pause, type BusMessage, type DeadLetter, type UnpublishedMessage } from '@groundwork/application';
+import { pause, type BusMessage, type DeadLetter, type Logger, type UnpublishedMessage } from '@groundwork/application';
 import type { Channel, ConfirmChannel, GetMessage, Options, Replies } from 'amqplib';
 import type { Broker, Consumer, DeadLetterFate, Delivery, Queue, QueueCounts } from '../broker.ts';
 import { passMisconfigured } from '../driver.ts';
@@ -14,6 +14,7 @@ export interface RabbitBusSettings {
   readonly prefix: string;
   /** How long the broker may take to confirm; it confirms nothing while it is short of memory or disk. */
   readonly confirmTimeoutMs?: number;
+  readonly logger?: Logger;
 }
 
 const CONFIRM_TIMEOUT_MS = 10_000;
@@ -23,6 +24,7 @@ const RETURN_POLL_MS = 10;
 export class RabbitBroker implements Broker {
   readonly #prefix: string;
   readonly #confirmTimeoutMs: number;
+  readonly #logger: Logger | undefined;
   readonly #sessions: RabbitSessions;
   readonly #consumers = new Map<RabbitConsumer, Queue>();
   /** By the number of each publication, which comes back with a message that no queue took. */
@@ -30,8 +32,8 @@ export class RabbitBroker implements Broker {
   readonly #unroutable = new Set<string>();
   #number = 0;
 
-  constructor({ url, prefix, confirmTimeoutMs = CONFIRM_TIMEOUT_MS }: RabbitBusSettings) {
-    [this.#prefix, this.#confirmTimeoutMs] = [prefix, confirmTimeoutMs];
+  constructor({ url, prefix, confirmTimeoutMs = CONFIRM_TIMEOUT_MS, logger }: RabbitBusSettings) {
+    [this.#prefix, this.#confirmTimeoutMs, this.#logger] = [prefix, confirmTimeoutMs, logger];
     this.#sessions = new RabbitSessions(url, (session) => this.#setUp(session));
   }
 
@@ -44,14 +46,9 @@ export class RabbitBroker implements Broker {
       return messages.map(({ id: messageId }) => ({ messageId, reason: (error as Error).message }));
     }
     const outcomes = messages.map(async (message): Promise<UnpublishedMessage | undefined> => {
-      const number = String(this.#number++);
-      this.#unconfirmed.add(number);
-      const properties = { ...propertiesOf(message), mandatory: isMandatory, correlationId: number };
-      const reason = await this.#confirmed(session, this.#prefix, message.topic, contentOf(message), properties);
-      this.#unconfirmed.delete(number);
-      const isReturned = this.#unroutable.delete(number);
-      if (reason === undefined && !isReturned) return undefined;
-      return { messageId: message.id, reason: reason ?? 'unroutable' };
+      const properties = { ...propertiesOf(message), mandatory: isMandatory };
+      const reason = await this.#taken(session, this.#prefix, message.topic, contentOf(message), properties);
+      return reason === undefined ? undefined : { messageId: message.id, reason };
     });
     return (await Promise.all(outcomes)).filter((outcome) => outcome !== undefined);
   }
@@ -62,7 +59,6 @@ export class RabbitBroker implements Broker {
 
   async consume(queue: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<Consumer> {
     await this.createQueue(queue);
-    const session = await this.#sessions.current();
     const consumer: RabbitConsumer = new RabbitConsumer({
       queue: this.#queueName(queue.name),
       isOrdered: queue.isOrdered,
@@ -70,9 +66,14 @@ export class RabbitBroker implements Broker {
       heldMax,
       deliver,
       storeDead: (message, reason, attempts) => this.#storeDead(queue, message, reason, attempts),
+      reopen: async () => {
+        await this.createQueue(queue);
+        await consumer.open(await this.#sessions.current());
+      },
       onClose: () => this.#consumers.delete(consumer),
+      logger: this.#logger,
     });
-    await consumer.open(session);
+    await consumer.open(await this.#sessions.current());
     this.#consumers.set(consumer, queue);
     return consumer;
   }
@@ -166,8 +167,27 @@ export class RabbitBroker implements Broker {
     if (isTransient) return;
     const session = await this.#sessions.current();
     const properties = { ...deadPropertiesOf(message, reason, attempts), mandatory: true };
-    const failure = await this.#confirmed(session, '', this.#deadName(name), contentOf(message), properties);
-    if (failure !== undefined) throw new Error(failure);
+    const failure = await this.#taken(session, '', this.#deadName(name), contentOf(message), properties);
+    if (failure === undefined) return;
+    const facts = { queue: this.#deadName(name), messageId: message.id, failure };
+    this.#logger?.error('A dead letter could not be stored; its message comes again.', facts);
+    throw new Error(failure);
+  }
+
+  /** Undefined when a queue has it, else why not: what none takes is returned, and confirmed all the same. */
+  async #taken(
+    session: RabbitSession,
+    exchange: string,
+    routingKey: string,
+    content: Buffer,
+    properties: Options.Publish,
+  ): Promise<string | undefined> {
+    const correlationId = String(this.#number++);
+    this.#unconfirmed.add(correlationId);
+    const reason = await this.#confirmed(session, exchange, routingKey, content, { ...properties, correlationId });
+    this.#unconfirmed.delete(correlationId);
+    const isReturned = this.#unroutable.delete(correlationId);
+    return reason ?? (isReturned ? 'unroutable' : undefined);
   }
 
   /** Undefined when the broker has confirmed it, else why not. */

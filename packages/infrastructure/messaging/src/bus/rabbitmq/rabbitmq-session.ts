@@ -20,6 +20,7 @@ export class RabbitSessions {
   readonly #url: string;
   readonly #setUp: (session: RabbitSession) => Promise<void>;
   #connection: Promise<RecoveringChannelModel> | undefined;
+  #first: Promise<void> | undefined;
   #session: RabbitSession | undefined;
   #lastError = 'no connection was made yet';
 
@@ -30,12 +31,9 @@ export class RabbitSessions {
   /** Waits while the first connection is made; afterwards whoever finds none is told so at once. */
   async current(): Promise<RabbitSession> {
     if (this.#session !== undefined) return this.#session;
-    if (this.#connection === undefined) {
-      this.#connection = this.#connect();
-      this.#connection.catch(() => (this.#connection = undefined));
-      await this.#firstAttempt(await this.#connection);
-      if (this.#session !== undefined) return this.#session;
-    }
+    this.#first ??= this.#begun();
+    await this.#first;
+    if (this.#session !== undefined) return this.#session;
     throw new Error(`not connected to RabbitMQ: ${this.#lastError}`);
   }
 
@@ -54,6 +52,17 @@ export class RabbitSessions {
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.close();
+  }
+
+  /** One for all who come while it is made. */
+  async #begun(): Promise<void> {
+    this.#connection = this.#connect();
+    try {
+      await this.#firstAttempt(await this.#connection);
+    } catch (error) {
+      this.#connection = this.#first = undefined;
+      throw error;
+    }
   }
 
   async #connect(): Promise<RecoveringChannelModel> {
