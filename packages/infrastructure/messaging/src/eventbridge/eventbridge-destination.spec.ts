@@ -76,7 +76,7 @@ describe('EventBridge as a destination', () => {
     const unsent = await forged.send([newOutgoingMessage()]);
     await forged.close();
     expect(unsent).toMatchObject([
-      { isRefused: true, cause: { message: expect.stringContaining('InvalidSignatureException') } },
+      { isRefused: false, cause: { message: expect.stringContaining('InvalidSignatureException') } },
     ]);
     expect(bridge.requests).toEqual([]);
 
@@ -124,15 +124,20 @@ describe('EventBridge as a destination', () => {
     expect(taken().filter((id) => ids(b).includes(id))).toEqual(ids(b));
   });
 
-  it.each(['ThrottlingException', 'InternalFailure', 'InternalException', 'ServiceUnavailable', 'ExpiredToken'])(
-    'S0-38 says that an entry with %s may be sent again',
-    async (code) => {
-      bridge.answerNext(answers(code));
-      expect(await destination.send([newOutgoingMessage()])).toMatchObject([
-        { isRefused: false, cause: { message: expect.stringContaining(`${code}: So it is.`) } },
-      ]);
-    },
-  );
+  it.each([
+    'ThrottlingException',
+    'InternalFailure',
+    'InternalException',
+    'ServiceUnavailable',
+    'ExpiredToken',
+    'ResourceNotFoundException',
+    'UnrecognizedClientException',
+  ])('S0-38 says that an entry with %s may be sent again', async (code) => {
+    bridge.answerNext(answers(code));
+    expect(await destination.send([newOutgoingMessage()])).toMatchObject([
+      { isRefused: false, cause: { message: expect.stringContaining(`${code}: So it is.`) } },
+    ]);
+  });
 
   it.each([
     'AccessDeniedException',
@@ -157,7 +162,13 @@ describe('EventBridge as a destination', () => {
     ['ServiceUnavailable', 503, false],
     ['AccessDeniedException', 400, true],
     ['ValidationException', 400, true],
-    ['ResourceNotFoundException', 400, true],
+    ['AccessDeniedException', 403, true],
+    ['ResourceNotFoundException', 400, false],
+    ['UnrecognizedClientException', 400, false],
+    ['InvalidClientTokenId', 403, false],
+    ['InvalidSignatureException', 400, false],
+    ['IncompleteSignature', 400, false],
+    ['MissingAuthenticationTokenException', 403, false],
   ])(
     'S0-38 tells a request that fails with %s (%i) for now from one that is refused',
     async (__type, status, isRefused) => {
@@ -169,6 +180,11 @@ describe('EventBridge as a destination', () => {
     },
     20_000,
   );
+
+  it.each([403, 404, 405, 407, 413])('S0-38 tells a %i of a proxy from a refusal of the message', async (status) => {
+    bridge.answerNext('Not here.', status);
+    expect(await destination.send([newOutgoingMessage()])).toMatchObject([{ isRefused: status === 413 }]);
+  });
 
   it('S0-38 takes nobody at home for something that passes', async () => {
     const nowhere = destinationFor('http://127.0.0.1:1');

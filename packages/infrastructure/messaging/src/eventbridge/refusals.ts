@@ -1,21 +1,40 @@
-// Which answers of EventBridge are refusals, and which pass by themselves.
-import { isTransient } from '@groundwork/application';
+// Which answers of EventBridge are refusals of a message, and which say nothing about it: those pass, or are set right.
+import { faultOf } from '@groundwork/application';
 
-// The credentials are away or too old for the moment: what is sent is not the cause.
+// Refused whoever sends it again: the policy of the bus speaks of the source and of what is sent.
+const DENIED = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'NotAuthorized',
+  'NotAuthorizedException',
+  'NotAuthorizedForSourceException',
+]);
+
+// The credentials or the clock are at fault, with names that the table of faults does not hold.
 const CREDENTIALS = new Set([
-  'CredentialsProviderError',
-  'ExpiredToken',
-  'ExpiredTokenException',
+  'IncompleteSignature',
+  'IncompleteSignatureException',
+  'InvalidToken',
+  'MissingAuthenticationTokenException',
   'RequestExpired',
   'TokenRefreshRequired',
 ]);
 
+// AWS says so of what was sent; with any other status it is a proxy that speaks, or AWS of itself.
+const STATUSES_OF_REFUSAL: ReadonlySet<number | undefined> = new Set([400, 413]);
+
 /** Whether an entry that was answered with this code would be refused again. */
-export const isRefusedEntry = (errorCode: string): boolean =>
-  !CREDENTIALS.has(errorCode) && !isTransient({ name: errorCode, $metadata: {} });
+export const isRefusedEntry = (errorCode: string): boolean => isRefusal({ name: errorCode, $metadata: {} });
 
 /** Whether a request that failed with this error would be refused again: AWS has understood it. */
 export function isRefusedRequest(error: unknown): boolean {
   const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-  return $metadata?.httpStatusCode !== undefined && !CREDENTIALS.has(name) && !isTransient(error);
+  const isOfMessage = DENIED.has(name) || STATUSES_OF_REFUSAL.has($metadata?.httpStatusCode);
+  return $metadata?.httpStatusCode !== undefined && isOfMessage && isRefusal(error);
+}
+
+function isRefusal(error: unknown): boolean {
+  const { name = '' } = error as { name?: string };
+  const fault = faultOf(error);
+  return DENIED.has(name) || (!CREDENTIALS.has(name) && (fault === undefined || fault === 'refused'));
 }
