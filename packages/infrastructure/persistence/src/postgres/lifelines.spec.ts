@@ -41,6 +41,7 @@ function newWorker(owner: string) {
     lease: (sliceCountMax = 4): Promise<readonly Slice[]> => store.lease(list, owner, LONG_MS, sliceCountMax),
     claim: () => queue.claim(owner, 10, LONG_MS),
     renew: () => queue.renew(owner, LONG_MS),
+    renewSlices: () => store.renew(list, owner, LONG_MS),
     /** Waits until its lifeline is held; a worker has one as soon as it waits for anything. */
     live: async () => {
       void signals.wait('log', LONG_MS);
@@ -124,6 +125,16 @@ describe('The lifeline of a worker', () => {
     await first!.renew();
     await killed(first!);
     expect([(await second!.lease()).length, (await second!.claim()).length]).toEqual([4, 1]);
+  });
+
+  it('is no longer counted on once a worker that has lost it renews its leases', async () => {
+    await first!.live();
+    await first!.lease();
+    const cut = newWorker('worker-1');
+    await killed(first!);
+    await cut.renewSlices();
+    expect(await second!.lease()).toEqual([]);
+    await cut.signals.close();
   });
 
   it('is held again when the connection was lost, and meanwhile the renewed lease alone counts', async () => {

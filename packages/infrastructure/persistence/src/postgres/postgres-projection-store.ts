@@ -85,12 +85,12 @@ export class PostgresProjectionStore implements ProjectionStore {
     await this.#database.query({
       name: 'renew_slices',
       text: `with alive as (
-               update groundwork.projection_worker set alive_until = clock_timestamp() + $3 * interval '1 ms'
+               update groundwork.projection_worker set alive_until = clock_timestamp() + $3 * interval '1 ms', lifeline = $4
                 where projection = $1 and owner = $2
              )
              update groundwork.projection_slice set lease_until = clock_timestamp() + $3 * interval '1 ms'
               where projection = $1 and owner = $2`,
-      values: [name, owner, leaseMs],
+      values: [name, owner, leaseMs, this.#signals.lifeline ?? null],
     });
   }
 
