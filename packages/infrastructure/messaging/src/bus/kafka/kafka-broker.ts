@@ -48,7 +48,7 @@ export class KafkaBroker implements Broker {
   /** A group begins to exist with its first committed offsets. */
   async createQueue(queue: Queue): Promise<void> {
     if (await this.#isKnown(queue.name)) return;
-    const consumer = await this.#join(queue, 1, () => undefined);
+    const consumer = await this.#join(queue, 1, (delivery) => void delivery.giveBack());
     await consumer.close();
   }
 

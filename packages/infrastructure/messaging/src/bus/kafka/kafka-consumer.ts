@@ -4,13 +4,15 @@ import type { Consumer as GroupConsumer, EachBatchPayload, KafkaMessage, TopicPa
 import type { Consumer, Delivery } from '../broker.ts';
 import { messageFrom, topicOf } from './kafka-form.ts';
 
+type StartsAt = ReadonlyMap<string, ReadonlyMap<number, string>>;
+
 export interface KafkaConsumerParts {
   readonly member: GroupConsumer;
   readonly pattern: string;
   readonly topics: readonly string[];
   readonly heldMax: number;
   /** By topic and partition: where a group that has committed nothing begins. */
-  readonly startsAt: ReadonlyMap<string, Map<number, string>>;
+  readonly startsAt: StartsAt;
   readonly deliver: (delivery: Delivery) => void;
   readonly storeDead: (message: Delivery['message'], reason: string, attempts: number) => Promise<void>;
   readonly onClose: () => void;
@@ -24,12 +26,13 @@ const HEARTBEAT_INTERVAL_MS = 500;
 export class KafkaConsumer implements Consumer {
   readonly #parts: KafkaConsumerParts;
   readonly #waiting: (() => void)[] = [];
+  #startsAt: StartsAt;
   #hands: number;
   #isStopped = false;
 
   constructor(parts: KafkaConsumerParts) {
     this.#parts = parts;
-    this.#hands = parts.heldMax;
+    [this.#startsAt, this.#hands] = [parts.startsAt, parts.heldMax];
   }
 
   /** Resolves when the group has given it its partitions: what is published from then on arrives. */
@@ -56,12 +59,13 @@ export class KafkaConsumer implements Consumer {
     await member.commitOffsets([...(await first.promise)]);
   }
 
-  /** Where it begins with the partitions of which the group has committed nothing; once, not after each rebalance. */
+  /** Where it begins with the partitions of which the group has committed nothing; not after a rebalance. */
   #beginnings(assigned: Readonly<Record<string, readonly number[]>>): TopicPartitionOffset[] {
+    const startsAt = this.#startsAt;
+    this.#startsAt = new Map();
     return Object.entries(assigned).flatMap(([topic, partitions]) =>
       partitions.flatMap((partition) => {
-        const offset = this.#parts.startsAt.get(topic)?.get(partition);
-        this.#parts.startsAt.get(topic)?.delete(partition);
+        const offset = startsAt.get(topic)?.get(partition);
         return offset === undefined ? [] : [{ topic, partition, offset }];
       }),
     );
