@@ -17,7 +17,7 @@ export function brokerOf(settings: MessagingSettings, logger: Logger): Broker {
     case 'rabbitmq':
       return new RabbitBroker({ url: amqpUrl!, prefix, logger });
     case 'nats':
-      return new NatsBroker({ url: natsUrl!, prefix });
+      return new NatsBroker({ url: natsUrl!, prefix, logger });
     case 'kafka':
       return new KafkaBroker({ brokers: kafkaBrokers!.split(','), prefix });
     case 'memory':

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   describeMessageBus,
+  eventually,
   HeardMessages,
   MemoryLogger,
   MemoryMetrics,
@@ -11,8 +12,8 @@ import {
   serverUnderTest,
   TcpLink,
 } from '@groundwork/testing';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers } from '@nats-io/transport-node';
 import { BrokeredMessageBus } from '../brokered-message-bus.ts';
 import { NatsBroker } from './nats-broker.ts';
 
@@ -63,6 +64,26 @@ const busOn = (through: string, prefix: string): BrokeredMessageBus =>
     await bus.publish([repeated]);
     await bus.publish([repeated, newMessage(`${word}.last`, 'last')]);
     expect([...(await heard.until(2))].sort()).toEqual(['last', 'late']);
+    await bus.close();
+    await removeAll(prefix);
+  });
+
+  it('S4-07 skips what other programs put into the stream and nobody can read, says so, and goes on', async () => {
+    const [prefix, logger] = [`gw-test-${randomUUID()}`, new MemoryLogger()];
+    const broker = new NatsBroker({ url: url.href, prefix, ackWaitMs: 900, logger });
+    const bus = new BrokeredMessageBus(broker, { logger, metrics: new MemoryMetrics() });
+    const [word, heard] = [newWord(), new HeardMessages()];
+    await bus.subscribe({ topic: word, group: word, concurrencyMax: 1, handle: heard.handle });
+    const connection = await connect({ servers: url.host });
+    const undecodable = headers();
+    undecodable.set('x-note', '100%');
+    await jetstream(connection).publish(`${prefix}.message.3.${word}`, 'one', { headers: undecodable });
+    await jetstream(connection).publish(`${prefix}.message.3.${word}`, 'other');
+    await connection.close();
+    await bus.publish([newMessage(word, 'ours')]);
+    expect(await heard.until(1)).toEqual(['ours']);
+    const skipped = () => logger.lines.filter(({ message }) => message.startsWith('What stands in the stream'));
+    await eventually(() => skipped().length >= 2);
     await bus.close();
     await removeAll(prefix);
   });

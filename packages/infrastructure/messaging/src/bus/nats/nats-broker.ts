@@ -1,5 +1,5 @@
 // The message bus on NATS JetStream: one stream for all messages, and durable pull consumers for each queue.
-import type { BusMessage, DeadLetter, UnpublishedMessage } from '@groundwork/application';
+import type { BusMessage, DeadLetter, Logger, UnpublishedMessage } from '@groundwork/application';
 import type { ConsumerInfo, StoredMsg } from '@nats-io/jetstream';
 import type { Subscription as NatsSubscription } from '@nats-io/transport-node';
 import type { Broker, Consumer, DeadLetterFate, Delivery, Queue, QueueCounts } from '../broker.ts';
@@ -19,6 +19,7 @@ export interface NatsBusSettings {
   readonly ackWaitMs?: number;
   /** How long messages are kept, read or not. Default seven days. */
   readonly keptMs?: number;
+  readonly logger?: Logger;
 }
 
 const ACK_WAIT_MS = 30_000;
@@ -31,12 +32,13 @@ export class NatsBroker implements Broker {
   readonly #names: NatsNames;
   readonly #connections: NatsConnections;
   readonly #ackWaitMs: number;
+  readonly #logger: Logger | undefined;
   readonly #consumers = new Set<NatsConsumer>();
 
-  constructor({ url, prefix, ackWaitMs = ACK_WAIT_MS, keptMs = KEPT_MS }: NatsBusSettings) {
+  constructor({ url, prefix, ackWaitMs = ACK_WAIT_MS, keptMs = KEPT_MS, logger }: NatsBusSettings) {
     this.#names = new NatsNames(prefix);
     this.#connections = new NatsConnections(url, this.#names, keptMs);
-    this.#ackWaitMs = ackWaitMs;
+    [this.#ackWaitMs, this.#logger] = [ackWaitMs, logger];
   }
 
   /** The stream keeps what no queue takes, so nothing is unroutable. */
@@ -113,6 +115,7 @@ export class NatsBroker implements Broker {
       ackWaitMs: this.#ackWaitMs,
       deliver,
       storeDead: (message, reason, attempts) => this.#storeDead(queue, message, reason, attempts),
+      logger: this.#logger,
       restore: () => (queue.isTransient ? this.createQueue(queue) : Promise.resolve()),
       onClose: async () => {
         presence.unsubscribe();

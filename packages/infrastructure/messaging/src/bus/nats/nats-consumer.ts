@@ -1,5 +1,5 @@
 // Pulls the messages of one queue from JetStream, one for each free hand, and settles them.
-import { pause } from '@groundwork/application';
+import { pause, type Logger } from '@groundwork/application';
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Consumer, Delivery } from '../broker.ts';
 import type { NatsConnections } from './nats-connection.ts';
@@ -23,6 +23,7 @@ export interface NatsConsumerParts {
   /** Makes the queue again when the server no longer has it. */
   readonly restore: () => Promise<void>;
   readonly onClose: () => Promise<void>;
+  readonly logger: Logger | undefined;
 }
 
 interface Held {
@@ -87,6 +88,8 @@ export class NatsConsumer implements Consumer {
 
   /** Resolves when the message is settled. */
   async #handOver(raw: JsMsg): Promise<void> {
+    const message = this.#decoded(raw);
+    if (message === undefined) return;
     const held = { raw, keptAtMs: performance.now() };
     this.#held.add(held);
     while (this.#hands === 0 && !this.#stopping.signal.aborted) {
@@ -98,15 +101,31 @@ export class NatsConsumer implements Consumer {
     }
     this.#hands--;
     const settled = Promise.withResolvers<void>();
-    this.#parts.deliver(this.#delivery(held, settled.resolve));
+    this.#parts.deliver(this.#delivery(held, message, settled.resolve));
     await settled.promise;
     this.#hands++;
     this.#waiting.shift()?.();
   }
 
-  #delivery(held: Held, settled: () => void): Delivery {
+  /** What some other program has put there and nobody here can read ends: it would come again for ever. */
+  #decoded(raw: JsMsg): Delivery['message'] | undefined {
+    try {
+      if (raw.headers === undefined) throw new Error('It has no headers.');
+      return messageFrom(raw.headers, raw.data);
+    } catch (error) {
+      raw.term('it is not a message of the bus');
+      const { subject, seq } = raw;
+      this.#parts.logger?.error('What stands in the stream is no message of the bus; it is skipped.', {
+        subject,
+        seq,
+        error,
+      });
+      return undefined;
+    }
+  }
+
+  #delivery(held: Held, message: Delivery['message'], settled: () => void): Delivery {
     const { raw } = held;
-    const message = messageFrom(raw.headers!, raw.data);
     const isLost = (): boolean => performance.now() - held.keptAtMs >= this.#parts.ackWaitMs;
     const settle = async (say: () => void): Promise<void> => {
       if (this.#held.delete(held) && !isLost()) say();
