@@ -166,30 +166,33 @@ function describeStopping({ connect }: BusAccess): void {
       expect([...(await heard.until(5))].sort()).toEqual(numbered(word, 5).map(textOf));
     });
 
-    it('S4-09 ends what it has begun when it stops, and gives back the rest', async () => {
-      const [{ bus }, { bus: other }] = [await connect(), await connect()];
-      const [word, later] = [newWord(), new HeardMessages()];
-      const [gate, begun, ended] = [Promise.withResolvers<void>(), [] as string[], [] as string[]];
-      const group = { topic: `${word}.>`, group: word };
-      const subscription = await bus.subscribe({
-        ...group,
-        concurrencyMax: 4,
-        handle: async (message) => {
-          begun.push(textOf(message));
-          await gate.promise;
-          ended.push(textOf(message));
-        },
-      });
-      await bus.publish(numbered(word, 12).map((message) => ({ ...message, key: message.id })));
-      await eventually(() => begun.length > 0, 20_000);
-      const stopped = subscription.stop();
-      gate.resolve();
-      await stopped;
-      expect(ended).toEqual(begun);
-      await other.subscribe({ ...group, handle: later.handle });
-      await later.until(12 - ended.length);
-      expect([...later.texts, ...ended].sort()).toEqual(numbered(word, 12).map(textOf).sort());
-    });
+    it.each([10, 1])(
+      'S4-09 ends what it has begun when it stops, and gives back the rest (attemptsMax: %d)',
+      async (attemptsMax) => {
+        const [{ bus }, { bus: other }] = [await connect(), await connect()];
+        const [word, later] = [newWord(), new HeardMessages()];
+        const [gate, begun, ended] = [Promise.withResolvers<void>(), [] as string[], [] as string[]];
+        const group = { topic: `${word}.>`, group: word, attemptsMax };
+        const subscription = await bus.subscribe({
+          ...group,
+          concurrencyMax: 4,
+          handle: async (message) => {
+            begun.push(textOf(message));
+            await gate.promise;
+            ended.push(textOf(message));
+          },
+        });
+        await bus.publish(numbered(word, 12).map((message) => ({ ...message, key: message.id })));
+        await eventually(() => begun.length > 0, 20_000);
+        const stopped = subscription.stop();
+        gate.resolve();
+        await stopped;
+        expect(ended).toEqual(begun);
+        await other.subscribe({ ...group, handle: later.handle });
+        await later.until(12 - ended.length);
+        expect([...later.texts, ...ended].sort()).toEqual(numbered(word, 12).map(textOf).sort());
+      },
+    );
   });
 }
 

@@ -11,6 +11,8 @@ import type { Broker, Consumer, Delivery, Queue } from './broker.ts';
 import type { BusMeters, HandledOutcome } from './bus-meters.ts';
 
 const RETRY_DELAY_MAX_MS = 30_000;
+/** Consumers that stop give back what no handler has seen, and brokers count that, too: only far more is a death. */
+const RETURNS_MAX = 10;
 
 export const CONSUMER_DEFAULTS: Required<ConsumerLimits> = {
   concurrencyMax: 10,
@@ -93,10 +95,10 @@ export class SubscriptionRunner implements RunningSubscription {
     let delayMs = retryDelayMs;
     for (let attempt = delivery.redeliveries + 1; ; attempt++) {
       if (delivery.isLost) return 'returned';
-      if (attempt > attemptsMax) {
-        return this.#deadLetter(delivery, 'Its consumers ended before they had settled it.', attemptsMax);
-      }
       if (this.#stopping.signal.aborted) return this.#giveBack(delivery);
+      if (attempt > attemptsMax + RETURNS_MAX) {
+        return this.#deadLetter(delivery, 'Its consumers ended before they had settled it.', attempt - 1);
+      }
       const failure = await this.#attempt(delivery, attempt);
       if (failure === undefined) {
         await delivery.acknowledge();
