@@ -13,7 +13,7 @@ export function brokerOf(settings: MessagingSettings, logger: Logger): Broker {
   const { busPrefix: prefix, redisUrl, amqpUrl, natsUrl, kafkaBrokers } = settings;
   switch (chosenBus(settings)) {
     case 'redis':
-      return new RedisBroker({ url: redisUrl!, prefix });
+      return new RedisBroker({ url: redisUrl!, prefix, logger });
     case 'rabbitmq':
       return new RabbitBroker({ url: amqpUrl!, prefix, logger });
     case 'nats':

@@ -53,6 +53,21 @@ async function removeAll(prefix: string): Promise<void> {
     },
   );
 
+  it.each([{ group: 'lost' }, {}])('makes a queue that the server has lost again, and says so (%j)', async (group) => {
+    const [prefix, logger, heard] = [`gw-test-${randomUUID()}`, new MemoryLogger(), new HeardMessages()];
+    const broker = new RedisBroker({ url: url.href, prefix, idleMs: 300, logger });
+    const bus = new BrokeredMessageBus(broker, { logger, metrics: new MemoryMetrics() });
+    await bus.subscribe({ topic: 'a', ...group, handle: heard.handle });
+    await bus.publish([newMessage('a', 'before')]);
+    await heard.until(1);
+    await removeAll(prefix);
+    await eventually(() => bus.publish([newMessage('a', 'after')]).then(() => true));
+    expect(await heard.until(2)).toEqual(['before', 'after']);
+    expect(logger.lines).toContainEqual(expect.objectContaining({ level: 'warn' }));
+    await bus.close();
+    await removeAll(prefix);
+  });
+
   describe('The streams', () => {
     it('S4-08 hold only what is not settled: acknowledged messages are trimmed, unread ones never', async () => {
       const prefix = `gw-test-${randomUUID()}`;

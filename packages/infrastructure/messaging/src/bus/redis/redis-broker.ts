@@ -1,5 +1,5 @@
 // The message bus on Redis Streams: a stream for each queue, filled by one script that knows who wants what.
-import type { BusMessage, DeadLetter, UnpublishedMessage } from '@groundwork/application';
+import type { BusMessage, DeadLetter, Logger, UnpublishedMessage } from '@groundwork/application';
 import type { Broker, Consumer, DeadLetterFate, Delivery, Queue, QueueCounts } from '../broker.ts';
 import { passMisconfigured } from '../driver.ts';
 import { PARTITIONS } from '../partition.ts';
@@ -16,6 +16,7 @@ export interface RedisBusSettings {
   readonly idleMs?: number;
   /** When a part of a queue holds so many, publishing is refused: nothing unread is ever trimmed. Default 1 000 000. */
   readonly lengthMax?: number;
+  readonly logger?: Logger;
 }
 
 const IDLE_MS = 30_000;
@@ -28,12 +29,13 @@ export class RedisBroker implements Broker {
   readonly #deadKey: (name: string) => string;
   readonly #idleMs: number;
   readonly #lengthMax: number;
+  readonly #logger: Logger | undefined;
   readonly #consumers = new Map<RedisConsumer, string>();
 
-  constructor({ url, prefix, idleMs = IDLE_MS, lengthMax = LENGTH_MAX }: RedisBusSettings) {
+  constructor({ url, prefix, idleMs = IDLE_MS, lengthMax = LENGTH_MAX, logger }: RedisBusSettings) {
     // One hash slot: the scripts touch several keys.
     const tag = `{${prefix}}:bus`;
-    [this.#idleMs, this.#lengthMax] = [idleMs, lengthMax];
+    [this.#idleMs, this.#lengthMax, this.#logger] = [idleMs, lengthMax, logger];
     this.#deadKey = (name) => `${tag}:queue:${name}:dead`;
     this.#redis = new RedisConnection(url, tag, (queue) => {
       for (const [consumer, name] of this.#consumers) if (name === queue) consumer.wake();
@@ -82,6 +84,10 @@ export class RedisBroker implements Broker {
       { queue, heldMax, idleMs: this.#idleMs },
       deliver,
       () => this.#consumers.delete(consumer),
+      async () => {
+        await this.createQueue(queue);
+        this.#logger?.warn('Redis had lost a queue, and what waited in it; it was made again.', { queue: queue.name });
+      },
     );
     this.#consumers.set(consumer, queue.name);
     consumer.wake();

@@ -22,6 +22,7 @@ export class RedisConsumer implements Consumer {
   readonly #idleMs: number;
   readonly #deliver: (delivery: Delivery) => void;
   readonly #onClose: () => void;
+  readonly #restore: () => Promise<void>;
   readonly #id = randomUUID();
   readonly #held = new Set<Held>();
   readonly #timers: readonly NodeJS.Timeout[];
@@ -35,9 +36,11 @@ export class RedisConsumer implements Consumer {
     { queue, heldMax, idleMs }: { readonly queue: Queue; readonly heldMax: number; readonly idleMs: number },
     deliver: (delivery: Delivery) => void,
     onClose: () => void,
+    /** Makes the queue again, which the server has lost. */
+    restore: () => Promise<void>,
   ) {
     [this.#redis, this.#queue, this.#heldMax, this.#idleMs] = [redis, queue, heldMax, idleMs];
-    [this.#deliver, this.#onClose] = [deliver, onClose];
+    [this.#deliver, this.#onClose, this.#restore] = [deliver, onClose, restore];
     // Being woken only shortens a wait.
     const poll = setInterval(() => this.wake(), Math.min(POLL_INTERVAL_MAX_MS, Math.ceil(idleMs / 2)));
     const keep = setInterval(() => void this.#keep(), Math.ceil(idleMs / 3));
@@ -82,7 +85,11 @@ export class RedisConsumer implements Consumer {
   async #take(free: number): Promise<number> {
     const lifeMs = String(LIVES * this.#idleMs);
     const args = [this.#queue.name, this.#id, String(free), String(this.#idleMs), String(this.#first++), lifeMs];
-    const taken = (await this.#redis.run('gwTake', ...args)) as [number, Buffer, number, Buffer[]][];
+    const taken = (await this.#redis.run('gwTake', ...args)) as [number, Buffer, number, Buffer[]][] | null;
+    if (taken === null) {
+      await this.#restore();
+      return 0;
+    }
     for (const [part, entry, redeliveries, fields] of taken) {
       const held = { part: String(part), entry: entry.toString(), isLost: false };
       this.#held.add(held);

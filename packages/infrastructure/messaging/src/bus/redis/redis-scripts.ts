@@ -70,13 +70,14 @@ return verdicts`;
 
 /**
  * ARGV: name, consumer, how many, idle in ms after which a message is taken over, first part, life of a consumer in ms.
- * Answers part, entry id, former deliveries and fields of each. Of an ordered queue each part has one message out.
+ * Answers nil without the queue, else part, entry id, former deliveries and fields of each.
+ * Of an ordered queue each part has one message out.
  */
 const TAKE = `${NAMES}
 local name, consumer, idleMs = ARGV[1], ARGV[2], ARGV[4]
 local free, first = tonumber(ARGV[3]), tonumber(ARGV[5])
 local queue = definition(name)
-if not queue then return {} end
+if not queue then return false end
 local time = redis.call('TIME')
 redis.call('ZADD', consumers(name), time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[6], consumer)
 if queue.transient then redis.call('SET', lease(name), '1', 'PX', ARGV[6]) end
