@@ -34,7 +34,8 @@ describeWithRedis(describe)('a cache in Redis', () => {
     expect(await cache.get(tenant, 'building:1')).toEqual({ value: { name: 'Harbour Street 1' } });
     expect(await cache.get(other, 'building:1')).toBeUndefined();
     const keys = server.cli('--raw', 'keys', `*${tenant}*`).split('\n').sort();
-    expect(keys).toEqual([`gw:${tenant}:things::buildings`, `gw:${tenant}:things:building%3A1`]);
+    const value = `gw:${tenant}:things:building%3A1`;
+    expect(keys).toEqual([`gw:${tenant}:things::buildings`, value, `${value}:tags`]);
     expect(Number(server.cli('ttl', keys[1]!))).toBeGreaterThan(3_590);
     await strategy.close();
   });

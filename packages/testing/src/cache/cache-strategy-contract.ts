@@ -157,6 +157,19 @@ function describeInvalidating(under: Under): void {
     expect(await strategy.invalidateTags(space, ['blue'])).toBe(1);
     expect(await strategy.invalidateTags(space, ['red'])).toBe(0);
   });
+
+  it('invalidates by tag what was told to end later than it was stored for', async () => {
+    const { strategy, elsewhere, space } = under;
+    const tags = ['red', 'round'];
+    await strategy.setMany(space, [entry('a', 'a', { tags, ttlMs: 150 }), entry('b', 'b', { tags, ttlMs: 150 })]);
+    expect(await elsewhere.expire(space, 'a', 60_000)).toBe(true);
+    await eventually(async () => (await strategy.getMany(space, ['b']))[0] === undefined, 2_000);
+    // Whoever is tagged now takes out what has ended.
+    await strategy.setMany(space, [entry('c', 'c', { tags: ['round'] })]);
+    expect(await strategy.invalidateTags(space, ['red'])).toBe(1);
+    expect(await strategy.getMany(space, ['a', 'c'])).toEqual([undefined, 'c']);
+    expect(await strategy.invalidateTags(space, ['round'])).toBe(1);
+  });
 }
 
 function describeLeases(under: Under): void {
@@ -231,6 +244,18 @@ function describeHolding(under: Under): void {
     const second = await elsewhere.hold(space, 'a', LEASE_MS);
     expect(await strategy.fill(space, entry('a', 'first'), first)).toBe(false);
     await elsewhere.release(space, 'a', second);
+    expect(await strategy.getMany(space, ['a'])).toEqual([undefined]);
+  });
+
+  it('does not show what a writer hid that never came back, also when a load fails afterwards', async () => {
+    const { strategy, elsewhere, space } = under;
+    await strategy.setMany(space, [entry('a', 'old')]);
+    await strategy.hold(space, 'a', 100);
+    const claimed = await eventually(async () => {
+      const claim = await elsewhere.claim(space, 'a', anything);
+      return claim !== 'taken' && claim;
+    }, 2_000);
+    await elsewhere.release(space, 'a', (claimed as { lease: string }).lease);
     expect(await strategy.getMany(space, ['a'])).toEqual([undefined]);
   });
 }

@@ -98,6 +98,23 @@ describeWithRedis(describe)('an outage of Redis', () => {
       expect(warnings()).toEqual([]);
     });
 
+    it('S4-12 an invalidation by tag whose answer came too late is none that was lost', async () => {
+      const { cache } = under;
+      const other = namedCacheUnderTest(await opened(new RedisStrategy(server.url, limited())));
+      try {
+        await cache.set(tenant, 'a', 'old', { tags: ['t'] });
+        server.signal('SIGSTOP');
+        await cache.invalidateTags(tenant, ['t']);
+        server.signal('SIGCONT');
+        // Redis does what it was told while it hung, though nobody waits for it any longer.
+        await eventually(async () => (await other.cache.get(tenant, 'a')) === undefined, 3_000);
+        await isUsed();
+        expect(await cache.get(tenant, 'a')).toBeUndefined();
+      } finally {
+        await other.strategy.close();
+      }
+    });
+
     it('S4-14 a cache that fails in the middle of a write leaves no old value to be read', async () => {
       const { cache } = under;
       await cache.set(tenant, 'a', 'old');

@@ -4,14 +4,12 @@ import type { CacheSpace } from '@groundwork/application';
 /** All that caches keep in Redis begins with this. */
 export const REDIS_PREFIX = 'gw:';
 
-const LOCK = ':lock';
-const HELD = ':held';
+const BESIDE = [':lock', ':held', ':tags'];
 const SAFE = /^[\w.-]*$/;
 
-/** `gw:{tenant}:{cache}:{key}`; beside it stand the lease, and the value that a lease hides. */
+/** `gw:{tenant}:{cache}:{key}`; beside it stand the lease, the value that a lease hides, and its tags. */
 export const valueKey = (space: CacheSpace, key: string): string => spacePrefix(space) + escaped(key);
-export const lockKey = (value: string): string => value + LOCK;
-export const heldKey = (value: string): string => value + HELD;
+export const besideKeys = (value: string): string[] => BESIDE.map((name) => value + name);
 export const tagKey = (space: CacheSpace, tag: string): string => `${spacePrefix(space)}:${escaped(tag)}`;
 
 /** Matches at least everything of a space whose key begins with `prefix`. */

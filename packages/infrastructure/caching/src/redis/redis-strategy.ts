@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CacheClaim, CacheEntry, CacheSpace, CacheStrategy } from '@groundwork/application';
 import { globMatcher, literalPrefix } from '../glob.ts';
 import { redisConnection } from './redis-connection.ts';
-import { cachePattern, heldKey, keyParts, lockKey, scanPattern, tagKey, valueKey } from './redis-keys.ts';
+import { besideKeys, cachePattern, keyParts, scanPattern, tagKey, valueKey } from './redis-keys.ts';
 import { SCRIPTS, type CachingRedis } from './redis-scripts.ts';
 import { Unsettled, type Invalidation } from './unsettled.ts';
 
@@ -75,7 +75,7 @@ export class RedisStrategy implements CacheStrategy {
   }
 
   expire(space: CacheSpace, key: string, ttlMs: number): Promise<boolean> {
-    return this.#ask(async (redis) => (await redis.pexpire(valueKey(space, key), ttlMs)) === 1);
+    return this.#ask(async (redis) => (await redis.gwExpire(4, ...placesOf(space, key), ttlMs)) === 1);
   }
 
   clear(space: CacheSpace, pattern: string): Promise<number> {
@@ -105,7 +105,7 @@ export class RedisStrategy implements CacheStrategy {
 
   async hold(space: CacheSpace, key: string, leaseMs: number): Promise<string> {
     const lease = randomUUID();
-    await this.#ask((redis) => redis.gwHold(3, ...placesOf(space, key), lease, leaseMs));
+    await this.#ask((redis) => redis.gwHold(4, ...placesOf(space, key), lease, leaseMs));
     return lease;
   }
 
@@ -115,7 +115,7 @@ export class RedisStrategy implements CacheStrategy {
   }
 
   async release(space: CacheSpace, key: string, lease: string): Promise<void> {
-    await this.#ask((redis) => redis.gwRelease(3, ...placesOf(space, key), lease));
+    await this.#ask((redis) => redis.gwRelease(4, ...placesOf(space, key), lease));
   }
 
   async size(cache: string): Promise<number> {
@@ -172,7 +172,13 @@ export class RedisStrategy implements CacheStrategy {
       : this.#cleared(space, invalidation.pattern);
   }
 
+  /** Twice: a load that was stored behind the first scan is there during all of the second; none older is left. */
   async #cleared(space: CacheSpace, pattern: string): Promise<number> {
+    const count = await this.#scannedAway(space, pattern);
+    return count + (await this.#scannedAway(space, pattern));
+  }
+
+  async #scannedAway(space: CacheSpace, pattern: string): Promise<number> {
     const matches = globMatcher(pattern);
     let count = 0;
     for await (const keys of this.#pages(scanPattern(space, literalPrefix(pattern)))) {
@@ -189,16 +195,12 @@ export class RedisStrategy implements CacheStrategy {
   async #untagged(space: CacheSpace, tags: readonly string[]): Promise<number> {
     let count = 0;
     for (const tag of tags) {
-      for (;;) {
-        const popped = await this.#guarded((redis) => redis.zpopmin(tagKey(space, tag), PAGE));
-        const values = popped.filter((_, at) => at % 2 === 0);
-        if (values.length === 0) break;
-        const beside = values.flatMap((value) => [lockKey(value), heldKey(value)]);
-        // What was taken out of the tag must not be forgotten when this does not get through.
-        const lost = values.map((value): Invalidation => ({ space, key: keyParts(value)!.key }));
-        count += await this.#orUnsettled(lost, () =>
-          this.#guarded(async (redis) => (await Promise.all([redis.unlink(values), redis.unlink(beside)]))[0]),
+      for (let isOver = false; !isOver;) {
+        const [found, removed] = await this.#guarded((redis) =>
+          redis.gwUntag(1, tagKey(space, tag), PAGE, ...besideKeys('')),
         );
+        isOver = found < PAGE;
+        count += removed;
       }
     }
     return count;
@@ -216,14 +218,11 @@ export class RedisStrategy implements CacheStrategy {
 
 const placesOf = (space: CacheSpace, key: string, tags: readonly string[] = []): string[] => {
   const value = valueKey(space, key);
-  return [value, lockKey(value), heldKey(value), ...tags.map((tag) => tagKey(space, tag))];
+  return [value, ...besideKeys(value), ...tags.map((tag) => tagKey(space, tag))];
 };
 
-async function deleted(redis: CachingRedis, space: CacheSpace, key: string): Promise<boolean> {
-  const [value, ...beside] = placesOf(space, key);
-  const [count] = await Promise.all([redis.del(value!), redis.del(beside)]);
-  return count === 1;
-}
+const deleted = async (redis: CachingRedis, space: CacheSpace, key: string): Promise<boolean> =>
+  (await redis.gwDelete(4, ...placesOf(space, key))) === 1;
 
 /** A command that was sent cannot be taken back; only nobody waits for it any longer. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
