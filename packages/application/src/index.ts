@@ -165,6 +165,7 @@ export { Metrics, type Counter, type Gauge, type Histogram, type MetricLabels } 
 export {
   DeadLetters,
   ProjectionStore,
+  type NewlyParked,
   type ParkedStream,
   type ProjectionProgress,
   type ProjectionState,

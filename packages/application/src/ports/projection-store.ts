@@ -38,6 +38,9 @@ export interface ParkedStream {
   readonly decision: 'retry' | 'discard' | undefined;
 }
 
+/** A stream as it is parked; with a decision, the worker goes on with it by itself. */
+export type NewlyParked = Omit<ParkedStream, 'id' | 'parkedAt' | 'decision'> & Partial<Pick<ParkedStream, 'decision'>>;
+
 export interface ProjectionProgress {
   readonly projection: string;
   readonly schemaVersion: number;
@@ -62,8 +65,11 @@ export interface ProjectionTransaction {
   parked(): Promise<readonly ParkedStream[]>;
   load(tenant: string, keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
   store(tenant: string, rows: readonly Row[], removedKeys: readonly string[]): Promise<void>;
-  /** Parks a stream; one that is parked already keeps its id and `parkedAt`, and loses the operator's decision. */
-  park(parked: Omit<ParkedStream, 'id' | 'parkedAt' | 'decision'>): Promise<void>;
+  /**
+   * Parks a stream; one that is parked already keeps its id and `parkedAt`, and loses the operator's decision unless it
+   * comes with one.
+   */
+  park(parked: NewlyParked): Promise<void>;
   unpark(id: string): Promise<void>;
   /** Stores commands with the effect; one whose id or idempotency key is known stays as it is. */
   accept(commands: readonly NewCommand[]): Promise<void>;

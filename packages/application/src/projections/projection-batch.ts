@@ -5,7 +5,13 @@ import { Misconfigured, Unavailable } from '../errors.ts';
 import type { LoggedEvent, RecordedEvent } from '../events/event.ts';
 import type { CommandError, NewCommand } from '../ports/command-store.ts';
 import type { Ids } from '../ports/ids.ts';
-import type { ParkedStream, ProjectionStore, ProjectionTransaction, Slice } from '../ports/projection-store.ts';
+import type {
+  NewlyParked,
+  ParkedStream,
+  ProjectionStore,
+  ProjectionTransaction,
+  Slice,
+} from '../ports/projection-store.ts';
 import { EventsFailed, failedAttempt, isRowRefused, type Fault } from './event-faults.ts';
 import { followUpCommands } from './follow-up.ts';
 import type { HandlerCalls } from './handler-calls.ts';
@@ -38,10 +44,8 @@ export interface RetryPolicy {
   /** Called before the pause; the next attempt waits for it. */
   readonly onRetry: () => Promise<void>;
   /** `cause` is the error itself, of which `parked` tells only what all may know. */
-  readonly onPark: (parked: Parked, cause: unknown) => void;
+  readonly onPark: (parked: NewlyParked, cause: unknown) => void;
 }
-
-type Parked = Parameters<ProjectionTransaction['park']>[0];
 
 /**
  * Applies the batch and moves the checkpoint in one transaction. An event whose handler throws or hangs is tried again;
@@ -103,15 +107,16 @@ async function effect(
   if (poisoned.length === 0) await finishResumed(tx, batch);
 }
 
-/** The stream that was taken up goes with the others again, or waits at its next event. */
+/** The stream that was taken up goes with the others again, or waits at its next event, with the decision. */
 export async function finishResumed(
   tx: ProjectionTransaction,
   batch: Pick<Batch, 'slice' | 'resumed' | 'waiting'>,
+  decision?: ParkedStream['decision'],
 ): Promise<void> {
   const { resumed, waiting } = batch;
   if (resumed === undefined) return;
   if (waiting === undefined) await tx.unpark(resumed.id);
-  else await tx.park(parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch));
+  else await tx.park({ ...parkedBy({ event: waiting, error: resumeInterrupted(), attempts: 0 }, batch), decision });
 }
 
 interface KeyedPart {
@@ -241,7 +246,7 @@ async function isAccepted(
 export const parkedBy = (
   { event, error, attempts }: Fault,
   { slice, resumed }: Pick<Batch, 'slice' | 'resumed'>,
-): Parked => ({
+): NewlyParked => ({
   projection: slice.projection,
   slice: slice.slice,
   stream: { tenant: event.tenant, type: event.stream.type, id: event.stream.id },

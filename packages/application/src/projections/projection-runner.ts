@@ -140,7 +140,10 @@ export class ProjectionRunner {
     const isDue = performance.now() - this.#lookedAtMs >= Math.min(reportIntervalMs, leaseMs / 3);
     if (isDue) await this.#lookAtSlices();
     const awake = this.#held.filter(({ slice }) => (this.#resting.get(slice)?.untilMs ?? 0) <= performance.now());
-    const passes = (await Promise.all(this.#groups(awake).map((slices) => this.#catchUp(slices, stop)))).flat();
+    const catchUp = () => Promise.all(this.#groups(awake).map((slices) => this.#catchUp(slices, stop)));
+    // Sending may take longer than a lease, part by part and page by page.
+    const isLong = isRelay(this.#projection) && awake.length > 0;
+    const passes = (await (isLong ? whileRenewed(catchUp, leaseMs, () => this.#renew()) : catchUp())).flat();
     const left = new Map(passes.map(({ slice }) => [slice.slice, slice]));
     this.#held = this.#held.map((slice) => left.get(slice.slice) ?? slice);
     if (isDue) await this.#report.publish();
@@ -291,10 +294,8 @@ export class ProjectionRunner {
     const retry = retryPolicy(this.#settings, { onRetry, onPark, logger: this.#logger });
     const take = (): Promise<Slice> => this.#effect({ ...batch, handlers }, retry);
     if (batch.events.length === 0) return take();
-    const [kind, work] = isRelay(this.#projection)
-      ? ['relay', () => whileRenewed(take, this.#settings.leaseMs, () => this.#renew())]
-      : ['projection', take];
-    return tracer.span(`${kind} ${this.#projection.name}`, () => batchSpan(batch.slice, batch.events), work);
+    const kind = isRelay(this.#projection) ? 'relay' : 'projection';
+    return tracer.span(`${kind} ${this.#projection.name}`, () => batchSpan(batch.slice, batch.events), take);
   }
 
   #observe({ slice, position }: Slice, events: readonly LoggedEvent[]): void {

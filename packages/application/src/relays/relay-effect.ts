@@ -57,7 +57,9 @@ export class RelayEffect {
     }
     const moved = await this.#store.advance(this.#relay, batch.slice, batch.to, async (tx) => {
       for (const fault of poisoned) await tx.park(parkedBy(fault, batch));
-      if (poisoned.length === 0) await finishResumed(tx, batch);
+      // A destination may be away before the next part: the decision holds for all that waits. What was to be left out
+      // is behind it by now.
+      if (poisoned.length === 0) await finishResumed(tx, batch, 'retry');
     });
     this.#confirmed.delete(batch.slice.slice);
     for (const fault of poisoned) retry.onPark(parkedBy(fault, batch), fault.error);
@@ -86,11 +88,14 @@ export class RelayEffect {
     }
   }
 
-  async #statesBefore({ events }: RelayBatch, halted: ReadonlySet<string>): Promise<ReadonlyMap<string, unknown>> {
+  async #statesBefore(
+    { events, handlers }: RelayBatch,
+    halted: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, unknown>> {
     const before = new Map<string, unknown>();
     for (const event of events) {
       const stream = streamName(event);
-      if (!halted.has(stream) && !before.has(stream)) before.set(stream, await this.#states.before(event));
+      if (!halted.has(stream) && !before.has(stream)) before.set(stream, await this.#states.before(event, handlers));
     }
     return before;
   }

@@ -9,6 +9,8 @@ import {
   type Relay,
   type RelayStart,
 } from '@groundwork/application';
+import type { StreamId, TenantId } from '@groundwork/domain';
+import { expect } from '@jest/globals';
 import { z } from 'zod';
 import { SeededIds, SystemClock } from '../clocks-and-ids.ts';
 import { MemoryLogger, MemoryMetrics, MemoryTracer } from '../observations.ts';
@@ -27,7 +29,12 @@ const notesTold: Publication<Texts> = {
   messages: [{ type: 'NoteTold', schemaVersion: 3, summary: 'A note was written.', data: z.unknown() }],
   state: {
     initial: { texts: [] },
-    evolve: ({ texts }, event) => ({ texts: [...texts, (event.data as NoteData).text] }),
+    evolve({ texts }, event) {
+      const { text } = event.data as NoteData;
+      if (text === 'unfoldable') throw new TypeError('cannot fold it');
+      while (text === 'endless');
+      return { texts: [...texts, text] };
+    },
   },
   announce(event, before, after): readonly Announcement[] {
     const text = after.texts.at(-1)!;
@@ -73,3 +80,17 @@ export function newRelay(
   );
   return { relay: relay!, runner, metrics, logger };
 }
+
+export type Notes = (tenant: TenantId, stream: StreamId, ...texts: readonly string[]) => Promise<unknown>;
+
+export const takenOf = ({ taken }: ScriptedDestination, stream: StreamId): readonly string[] =>
+  taken.filter((message) => message.stream.id === stream.id).map(textOf);
+
+export const refusing = (text: string) => (message: OutgoingMessage) =>
+  textOf(message) === text ? 'refused' : 'taken';
+
+export const onlyParked = async (ports: () => ProjectionStoreUnderTest, tenant: TenantId) => {
+  const parked = await ports().deadLetters.list(tenant, { limit: 10 });
+  expect(parked).toHaveLength(1);
+  return parked[0]!;
+};

@@ -1,18 +1,21 @@
 // What a relay does on every adapter: sends what is told of events, confirmed, in stream order, at least once.
-import { messageId, type OutgoingMessage } from '@groundwork/application';
-import type { StreamId, TenantId } from '@groundwork/domain';
+import { messageId, pause } from '@groundwork/application';
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../eventually.ts';
 import { newStream, newTenant } from '../new-event.ts';
 import { ScriptedDestination } from '../relay/scripted-destination.ts';
 import { withAdvance, type ProjectionStoreUnderTest } from './projection-fixture.ts';
-import { newRelay, textOf, type RelayUnderTest } from './relay-under-test.ts';
+import { describeRelayDecisions } from './relay-decisions.ts';
+import {
+  newRelay,
+  onlyParked,
+  refusing,
+  takenOf,
+  textOf,
+  type Notes,
+  type RelayUnderTest,
+} from './relay-under-test.ts';
 import { OWNER, write } from './runner-under-test.ts';
-
-type Notes = (tenant: TenantId, stream: StreamId, ...texts: readonly string[]) => Promise<unknown>;
-
-const takenOf = ({ taken }: ScriptedDestination, stream: StreamId): readonly string[] =>
-  taken.filter((message) => message.stream.id === stream.id).map(textOf);
 
 /** Until nothing is behind; a relay whose destination is away rests for moments only. */
 const untilSent = ({ runner }: RelayUnderTest, isSent: () => boolean) =>
@@ -28,7 +31,7 @@ export function describeRelaying(ports: () => ProjectionStoreUnderTest): void {
     describeAbsence(ports, notes);
     describeOwners(ports, notes);
     describeRefusals(ports, notes);
-    describeDecisions(ports, notes);
+    describeRelayDecisions(ports, notes);
   });
 }
 
@@ -149,6 +152,27 @@ function describeOwners(ports: () => ProjectionStoreUnderTest, notes: Notes): vo
     expect(destination.sentCount).toBe(0);
   });
 
+  it('keeps its slices while many parts of a page take longer than a lease together', async () => {
+    const [tenant, stream] = [newTenant(), newStream()];
+    const texts = Array.from({ length: 8 }, (_, n) => `note ${n}`);
+    await notes(tenant, stream, ...texts);
+    const destination = new ScriptedDestination();
+    const leaseMs = 600;
+    // Each part ends right before a renewal that would begin with it.
+    destination.ready = () => pause(leaseMs / 4);
+    const settings = { leaseMs, slices: texts.length, sliceCountMax: texts.length, batchSizeMax: 1 };
+    const { relay, runner } = newRelay(ports(), destination, { settings });
+    let [givenAway, isOver] = [0, false];
+    const running = runner.runOnce().finally(() => (isOver = true));
+    await eventually(() => destination.sentCount > 0 || undefined);
+    await eventually(async () => {
+      givenAway += (await ports().store.lease(relay, 'another', leaseMs, 10)).length;
+      return isOver;
+    });
+    await running;
+    expect([givenAway, takenOf(destination, stream)]).toEqual([0, texts]);
+  });
+
   it('keeps its slices while a destination takes longer than a lease', async () => {
     const [tenant, stream] = [newTenant(), newStream()];
     await notes(tenant, stream, 'one');
@@ -173,14 +197,6 @@ function describeOwners(ports: () => ProjectionStoreUnderTest, notes: Notes): vo
     expect([givenAway, destination.sentCount]).toEqual([0, 1]);
   });
 }
-
-const refusing = (text: string) => (message: OutgoingMessage) => (textOf(message) === text ? 'refused' : 'taken');
-
-const onlyParked = async (ports: () => ProjectionStoreUnderTest, tenant: TenantId) => {
-  const parked = await ports().deadLetters.list(tenant, { limit: 10 });
-  expect(parked).toHaveLength(1);
-  return parked[0]!;
-};
 
 function describeRefusals(ports: () => ProjectionStoreUnderTest, notes: Notes): void {
   it('parks a stream at once behind a message that is refused, with the cause; all others are sent', async () => {
@@ -213,54 +229,5 @@ function describeRefusals(ports: () => ProjectionStoreUnderTest, notes: Notes): 
     await newRelay(ports(), destination).runner.runOnce();
     expect(destination.taken.map(textOf)).toEqual(['one']);
     expect(await onlyParked(ports, tenant)).toMatchObject({ attempts: 3, error: { code: 'projection.event-failed' } });
-  });
-}
-
-function describeDecisions(ports: () => ProjectionStoreUnderTest, notes: Notes): void {
-  const decide = async (tenant: TenantId, decision: 'retry' | 'discard') =>
-    ports().deadLetters.decide(tenant, (await onlyParked(ports, tenant)).id, decision);
-
-  it('sends what waited behind a refused message in order after a retry, with it, or after a discard, without', async () => {
-    for (const [decision, expected] of [
-      ['retry', ['one', 'bad', 'three', 'four']],
-      ['discard', ['one', 'three', 'four']],
-    ] as const) {
-      const [tenant, stream] = [newTenant(), newStream()];
-      const destination = new ScriptedDestination(`for-${decision}`);
-      destination.fateOf = refusing('bad');
-      await notes(tenant, stream, 'one', 'bad', 'three');
-      const { runner } = newRelay(ports(), destination);
-      await runner.runOnce();
-      await decide(tenant, 'retry');
-      await runner.runOnce();
-      expect(await onlyParked(ports, tenant)).toMatchObject({ attempts: 2, decision: undefined });
-      destination.fateOf = () => 'taken';
-      await notes(tenant, stream, 'four');
-      await runner.runOnce();
-      await decide(tenant, decision);
-      await runner.runOnce();
-      expect(destination.taken.filter((message) => message.tenant === tenant).map(textOf)).toEqual(expected);
-      expect(destination.taken.at(-1)).toMatchObject({ data: { before: ['one', 'bad', 'three'] } });
-      expect(await ports().deadLetters.list(tenant, { limit: 10 })).toEqual([]);
-    }
-  });
-
-  it('does not use up the decision to retry while the destination is away', async () => {
-    const [tenant, stream] = [newTenant(), newStream()];
-    await notes(tenant, stream, 'bad');
-    const destination = new ScriptedDestination();
-    destination.fateOf = refusing('bad');
-    const { runner } = newRelay(ports(), destination);
-    await runner.runOnce();
-    await decide(tenant, 'retry');
-    destination.fateOf = () => 'not-yet';
-    await runner.runOnce();
-    expect(await onlyParked(ports, tenant)).toMatchObject({ decision: 'retry' });
-    destination.fateOf = () => 'taken';
-    await eventually(async () => {
-      await runner.runOnce();
-      return destination.taken.length === 1 || undefined;
-    });
-    expect(await ports().deadLetters.list(tenant, { limit: 10 })).toEqual([]);
   });
 }

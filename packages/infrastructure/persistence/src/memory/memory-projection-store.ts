@@ -275,7 +275,7 @@ export class MemoryProjectionStore implements ProjectionStore, DeadLetters, Read
       park: async (parked) => {
         const before = withChanges(known.parked, changes).find((other) => isSameStream(other.stream, parked.stream));
         const { id, parkedAt } = before ?? { id: randomUUID(), parkedAt: this.#clock.now() };
-        changes.parked.set(id, { ...parked, id, parkedAt, decision: undefined });
+        changes.parked.set(id, { ...parked, id, parkedAt, decision: parked.decision });
       },
       unpark: async (id) => {
         changes.parked.set(id, undefined);

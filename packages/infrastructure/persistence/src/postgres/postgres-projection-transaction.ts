@@ -2,6 +2,7 @@
 import {
   InvalidInput,
   type NewCommand,
+  type NewlyParked,
   type ParkedStream,
   type ProjectionTransaction,
   type ReadModelTable,
@@ -69,7 +70,7 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
     }
   }
 
-  async park(parked: Omit<ParkedStream, 'id' | 'parkedAt' | 'decision'>): Promise<void> {
+  async park(parked: NewlyParked): Promise<void> {
     const { stream } = parked;
     await this.#enter(stream.tenant);
     await this.#transaction.query({
@@ -87,6 +88,7 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
         parked.eventType,
         parked.attempts,
         JSON.stringify(parked.error),
+        parked.decision ?? null,
       ],
     });
   }
@@ -128,14 +130,16 @@ export class PostgresProjectionTransaction implements ProjectionTransaction {
   }
 }
 
-// Parking a stream that is parked already tells of one more failed attempt and clears the operator's decision.
+// Parking a stream that is parked already tells of one more failed attempt and puts the
+// given decision, or none, for the operator's.
 const PARK = `
   insert into groundwork.parked_stream
-         (parked_id, tenant, projection, slice, stream_type, stream_id, position, event_id, event_type, attempts, error)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         (parked_id, tenant, projection, slice, stream_type, stream_id, position, event_id, event_type, attempts, error,
+          decision)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
   on conflict on constraint parked_stream_once do update
      set position = excluded.position, event_id = excluded.event_id, event_type = excluded.event_type,
-         attempts = excluded.attempts, error = excluded.error, decision = null`;
+         attempts = excluded.attempts, error = excluded.error, decision = excluded.decision`;
 
 const COMMANDS = { schema: 'groundwork', name: 'command' };
 
