@@ -60,7 +60,10 @@ export class StreamNames {
   }
 }
 
+// Looked up one by one: asked for all at once, a table that was never analysed is read from its beginning to its end.
 const NAMES = {
   name: 'stream_names',
-  text: 'select stream_id, type, id from groundwork.stream where stream_id = any ($1::bigint[])',
+  text: `
+    select n.stream_id, s.type, s.id from unnest($1::bigint[]) as n (stream_id)
+     cross join lateral (select type, id from groundwork.stream where stream_id = n.stream_id offset 0) s`,
 };
