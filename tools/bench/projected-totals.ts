@@ -119,8 +119,9 @@ const listening = (logger: Logger, onPassed: (eventId: string) => void): Logger 
   error: (message, fields) => logger.error(message, fields),
   warn: (message, fields) => logger.warn(message, fields),
   info: (message, fields) => logger.info(message, fields),
-  debug: (_message, fields: LogFields = {}) => {
-    if (typeof fields['eventId'] === 'string') onPassed(fields['eventId']);
+  debug: (_message, fields: LogFields | (() => LogFields) = {}) => {
+    const { eventId } = typeof fields === 'function' ? fields() : fields;
+    if (typeof eventId === 'string') onPassed(eventId);
   },
   child: (fields) => listening(logger.child(fields), onPassed),
 });

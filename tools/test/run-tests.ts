@@ -12,18 +12,19 @@ const resultsFileOf = (run: number): string => join(root, `test-output/results-$
 const STOP_WAIT_MAX_MS = 15_000;
 /** They start programs, kill them against the clock and measure them, which takes the processors that there are. */
 const PROGRAMS = ['api', 'worker', 'cli', 'bench', 'e2e'];
-/** It does nothing for minutes but wait for groups of a mock cluster: beside the programs it costs nobody anything. */
-const WAITING = 'messaging/src/bus/kafka/kafka-broker.spec';
+/** They do nothing for minutes but wait, for groups of a mock cluster or a broker that is away: beside the programs. */
+const WAITING = ['messaging/src/bus/kafka/kafka-broker.spec', 'e2e/bus-relay.spec'];
+const BUT_WAITING = ['--testPathIgnorePatterns', '/node_modules/', ...WAITING];
 const chosen = process.argv.slice(2);
 /** One after the other; those of one step at the same time. */
 const steps: readonly (readonly (readonly string[])[])[] =
   chosen.length > 0
     ? [[['--maxWorkers=1', ...chosen]]]
     : [
-        [['--maxWorkers=2', '--ignoreProjects', ...PROGRAMS, '--testPathIgnorePatterns', '/node_modules/', WAITING]],
+        [['--maxWorkers=2', '--ignoreProjects', ...PROGRAMS, ...BUT_WAITING]],
         [
-          ['--maxWorkers=1', '--selectProjects', ...PROGRAMS],
-          ['--maxWorkers=1', '--selectProjects', 'messaging', '--testPathPatterns', WAITING],
+          ['--maxWorkers=1', '--selectProjects', ...PROGRAMS, ...BUT_WAITING],
+          ['--maxWorkers=1', '--selectProjects', 'messaging', 'e2e', '--testPathPatterns', ...WAITING],
         ],
       ];
 
