@@ -117,7 +117,7 @@ const CALLERS = 30;
 const AWAY_MS = 1_000;
 
 describe.each(Object.keys(dependencies))('calls to %s', (name) => {
-  it('S4-45 S3-32 are not made any more while nobody answers, and are made again when somebody does', async () => {
+  it('S3-32 are not made any more while nobody answers, and are made again when somebody does', async () => {
     const { proxy, failure, databaseUrl = NOWHERE, settings, call } = await dependencies[name]!();
     const factory = await infrastructureFactory({ databaseUrl, settings });
     later(() => factory.close());
@@ -147,7 +147,7 @@ const STARTING = Buffer.from('E\0\0\0\x3aSFATAL\0VFATAL\0C57P03\0Mthe database i
 STARTING.writeInt32BE(STARTING.length - 1, 1);
 
 it.each(['absent', 'refusing'] as const)(
-  'S4-45 S3-32 nobody of many notices a PostgreSQL that is away for a moment, and few knock meanwhile: %s',
+  'S3-32 nobody of many notices a PostgreSQL that is away for a moment, and few knock meanwhile: %s',
   async (state) => {
     const { proxy, databaseUrl } = await dependencies['postgres']!();
     const factory = await infrastructureFactory({ databaseUrl: databaseUrl! });
